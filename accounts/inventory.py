@@ -1,0 +1,45 @@
+"""What allauth, Django's sessions and its admin log hold about a member, declared like our own models."""
+
+from consent.inventory import DELETE, declare
+
+
+class EmailAddress:
+    clause = "一1"
+    purpose = "登录、联系您"
+    owner = "user"
+    on_close = DELETE
+
+
+class EmailConfirmation:
+    clause = "一1"
+    purpose = "验证邮箱"
+    owner = "email_address__user"
+    on_close = DELETE
+
+
+class Authenticator:
+    clause = "四8"
+    purpose = "两步验证"
+    owner = "user"
+    on_close = DELETE
+
+
+class UserSession:
+    clause = "四8"
+    purpose = "让您看到并退出已登录的设备"
+    owner = "user"
+    on_close = DELETE
+
+
+class LogEntry:
+    clause = "四3"
+    purpose = "工作人员的操作记录"
+    owner = "user"
+    on_close = DELETE
+
+
+declare("account.EmailAddress", EmailAddress)
+declare("account.EmailConfirmation", EmailConfirmation)
+declare("mfa.Authenticator", Authenticator)
+declare("usersessions.UserSession", UserSession)
+declare("admin.LogEntry", LogEntry)

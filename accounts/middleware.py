@@ -1,0 +1,41 @@
+"""What every request of a member goes through."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.cache import patch_cache_control
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class PrivatePagesMiddleware:
+    """Keep whatever a member is shown out of every shared and local cache."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        # Asking for the user would load the session: a page that never looked at it shows nobody anything.
+        if request.session.accessed and not response.has_header("Cache-Control"):
+            patch_cache_control(response, private=True, no_store=True)
+        return response
+
+
+class ClosingMembersMiddleware:
+    """Lead a member who is leaving to the one page that is left to them."""
+
+    OPEN = ("accounts:closing", "accounts:withdraw_closure", "accounts:delete_now", "account_logout", "accounts:close")
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated and request.user.is_closing and request.path not in self._open_paths():
+            return redirect("accounts:closing")
+        return self.get_response(request)
+
+    def _open_paths(self) -> set[str]:
+        return {reverse(name) for name in self.OPEN}

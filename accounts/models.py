@@ -1,0 +1,88 @@
+"""Who a member is."""
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from consent.fields import KeyedHashField, SealedCharField, keyed_hash
+from consent.inventory import DELETE
+
+
+def hash_of_phone(phone: str) -> bytes:
+    """Hash an E.164 number for look-up."""
+    return keyed_hash(phone, purpose="accounts.user.phone")
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, *, email: str | None = None, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=email and email.lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, *, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email=email, password=password, is_staff=True, is_superuser=True, **fields)
+
+    def with_phone(self, phone: str) -> "User | None":
+        """Find who has this E.164 number: whoever proved it before whoever only typed it."""
+        found = self.filter(phone_hash=hash_of_phone(phone)).order_by("-phone_verified", "-pk")
+        return found.first()
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A member, or somebody of the staff: known by mobile number, e-mail or both."""
+
+    email = models.EmailField("邮箱", null=True, blank=True, unique=True)
+    phone = SealedCharField("手机号", max_length=20, null=True, blank=True)
+    phone_hash = KeyedHashField(null=True)
+    phone_verified = models.BooleanField("手机号已验证", default=False)
+    name = SealedCharField("姓名", max_length=60, blank=True, default="")
+    adult_at = models.DateTimeField("声明年满 18 岁的时间", null=True)
+    media_prefix = models.UUIDField("上传目录", default=uuid.uuid4, unique=True, editable=False)
+    closing_at = models.DateTimeField("申请注销的时间", null=True, editable=False)
+    is_staff = models.BooleanField("工作人员", default=False)
+    is_active = models.BooleanField("可登录", default=True)
+    date_joined = models.DateTimeField("注册时间", default=timezone.now)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    class Meta:
+        verbose_name = verbose_name_plural = "会员"
+        indexes = [models.Index(fields=["phone_hash"])]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["phone_hash"], condition=Q(phone_verified=True), name="a_proven_phone_belongs_to_one_member"
+            ),
+            models.CheckConstraint(
+                condition=Q(phone=None, phone_hash=None, phone_verified=False)
+                | Q(phone__isnull=False, phone_hash__isnull=False),
+                name="a_phone_and_its_hash_come_and_go_together",
+            ),
+        ]
+
+    class PersonalData:
+        clause = "一1"
+        purpose = "成为注册用户：登录、联系您"
+        owner = "pk"
+        on_close = DELETE
+
+    def __str__(self) -> str:
+        return f"会员 #{self.pk}"
+
+    @property
+    def is_closing(self) -> bool:
+        return self.closing_at is not None
+
+    def set_phone(self, phone: str | None, *, verified: bool) -> None:
+        """Take an E.164 number, or none, without saving."""
+        self.phone = phone
+        self.phone_hash = hash_of_phone(phone) if phone else None
+        self.phone_verified = bool(phone) and verified

@@ -1,0 +1,257 @@
+"""Settings, every value from the environment; `.env.example` has a sentence on each."""
+
+import base64
+import binascii
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from config import logs
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def key_ring(name: str) -> dict[str, bytes]:
+    """Read "id:base64,id:base64"; the first key encrypts, all of them decrypt.
+
+    :raises ImproperlyConfigured: when an entry is no 32 bytes of base64
+    """
+    ring: dict[str, bytes] = {}
+    for entry in env.list(name):
+        kid, _, encoded = entry.partition(":")
+        try:
+            ring[kid] = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            ring[kid] = b""
+        if not kid or len(ring[kid]) != 32:
+            raise ImproperlyConfigured(f"{name} must be id:base64 of 32 bytes, separated by commas")
+    if not ring:
+        raise ImproperlyConfigured(f"{name} holds no key")
+    return ring
+
+
+def pem(name: str, default: str = "") -> str:
+    """Read a PEM key: its text, or the path of a file that holds it."""
+    value = env.str(name, default=default, multiline=True)
+    return value if not value or value.startswith("-----") else Path(value).read_text()
+
+
+# ── The site ──────────────────────────────────────────────────────────────────
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY")
+SITE_URL = env.url("SITE_URL").geturl().rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+SITE_NAME = env.str("SITE_NAME", default="妇产科网")
+OPERATOR = {
+    "name": env.str("OPERATOR_NAME", default="北京亚普拓医疗科技股份有限公司"),
+    "address": env.str("OPERATOR_ADDRESS", default="北京市"),
+    "icp": env.str("OPERATOR_ICP", default=""),
+    "licences": env.list("OPERATOR_LICENCES", default=[]),
+    "privacy_contact": env.str("OPERATOR_PRIVACY_CONTACT", default=""),
+    "support_phone": env.str("OPERATOR_SUPPORT_PHONE", default=""),
+}
+
+INSTALLED_APPS = [
+    "config.apps.PortalAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.forms",
+    "heroicons",
+    "pgtrigger",
+    "django_structlog",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "csp",
+    "consent",
+    "accounts",
+    "courses",
+    "complaints",
+    "config",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.PrivatePagesMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "accounts.middleware.ClosingMembersMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "config.context.site",
+            ]
+        },
+    }
+]
+FORM_RENDERER = "config.forms.PortalRenderer"
+
+# ── Where data lives ──────────────────────────────────────────────────────────
+DATABASES = {
+    "default": {
+        **env.db_url("DATABASE_URL"),
+        "ATOMIC_REQUESTS": True,
+        "CONN_MAX_AGE": env.int("DATABASE_CONN_MAX_AGE", default=60),
+        "CONN_HEALTH_CHECKS": True,
+    }
+}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+REDIS_URL = env.str("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "config.cache.ForgivingRedisCache",
+        "LOCATION": env.str("CACHE_URL"),
+        "KEY_PREFIX": env.str("CACHE_PREFIX", default="portal"),
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+MEDIA_ROOT = env.path("MEDIA_ROOT")
+MEDIA_URL = "/media/"
+MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT")
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+# ── Keys ──────────────────────────────────────────────────────────────────────
+FIELD_KEYS = key_ring("FIELD_KEYS")
+LOOKUP_KEY = key_ring("LOOKUP_KEY").popitem()[1]
+
+# ── Language and time ─────────────────────────────────────────────────────────
+LANGUAGE_CODE = "zh-hans"
+TIME_ZONE = "Asia/Shanghai"
+USE_TZ = True
+
+# ── Members ───────────────────────────────────────────────────────────────────
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["accounts.hashers.PortalArgon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "accounts:me"
+STAFF_SECOND_STEP = env.bool("STAFF_SECOND_STEP", default=True)
+CLOSURE_COOLING_DAYS = env.int("CLOSURE_COOLING_DAYS", default=7)
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"phone", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["phone", "email", "password1*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
+ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+MFA_ADAPTER = "accounts.adapter.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER = SITE_NAME
+USERSESSIONS_TRACK_ACTIVITY = False
+
+# ── Mail and SMS: rows first, sent by the clock ───────────────────────────────
+vars().update(env.email("EMAIL_URL"))
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
+SMS_BACKEND = env.str("SMS_BACKEND")
+DEMO_INBOX_DIR = env.path("DEMO_INBOX_DIR", default="") if env.str("DEMO_INBOX_DIR", default="") else None
+ALIYUN_SMS = {
+    "access_key_id": env.str("ALIYUN_SMS_ACCESS_KEY_ID", default=""),
+    "access_key_secret": env.str("ALIYUN_SMS_ACCESS_KEY_SECRET", default=""),
+    "sign_name": env.str("ALIYUN_SMS_SIGN_NAME", default=SITE_NAME),
+    "template_code": env.str("ALIYUN_SMS_TEMPLATE_CODE", default=""),
+    "endpoint": env.str("ALIYUN_SMS_ENDPOINT", default="dysmsapi.aliyuncs.com"),
+}
+
+# ── Payment channels ──────────────────────────────────────────────────────────
+ALIPAY = {
+    "app_id": env.str("ALIPAY_APP_ID", default=""),
+    "seller_id": env.str("ALIPAY_SELLER_ID", default=""),
+    "private_key": pem("ALIPAY_PRIVATE_KEY"),
+    "public_key": pem("ALIPAY_PUBLIC_KEY"),
+    "gateway": env.str("ALIPAY_GATEWAY", default="https://openapi.alipay.com/gateway.do"),
+}
+
+# ── Safe from the first day ───────────────────────────────────────────────────
+HTTPS_ONLY = env.bool("HTTPS_ONLY", default=True)
+SECURE_SSL_REDIRECT = HTTPS_ONLY
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
+SECURE_HSTS_PRELOAD = HTTPS_ONLY
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+X_FRAME_OPTIONS = "DENY"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+ALIPAY_ORIGIN = "/".join(ALIPAY["gateway"].split("/")[:3])
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "img-src": [SELF, "data:"],
+        # A form that leads to the cashier is a redirect, and Chromium checks redirects of forms too.
+        "form-action": [SELF, ALIPAY_ORIGIN],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb", "accelerometer", "gyroscope")
+}
+
+# ── Jobs and logs ─────────────────────────────────────────────────────────────
+LOGGING = logs.configure(level=env.str("LOG_LEVEL", default="INFO"), style=env.str("LOG_STYLE", default="json"))
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = None

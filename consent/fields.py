@@ -1,0 +1,102 @@
+"""Encrypted columns and keyed-hash look-ups for personal data.
+
+django-cryptography alone signs with SECRET_KEY, knows one key, pickles, and lets a ciphertext be moved from column to
+column. Here a ring of keys (`FIELD_KEYS`) is named inside each ciphertext, every column derives its own pair from it,
+and values are JSON.
+"""
+
+import hmac
+import json
+from functools import lru_cache
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django_cryptography.core.signing import FernetSigner
+from django_cryptography.fields import EncryptedMixin
+from django_cryptography.utils.crypto import FernetBytes
+
+VERSION = b"\x01"
+
+
+class UnreadableCiphertext(ValueError):
+    """The bytes are no ciphertext of ours, or name a key that is not in the ring."""
+
+
+@lru_cache(maxsize=256)
+def _derive(master: bytes, info: str) -> bytes:
+    return HKDF(hashes.SHA256(), 32, None, info.encode()).derive(master)
+
+
+@lru_cache(maxsize=256)
+def _box(master: bytes, column: str) -> FernetBytes:
+    return FernetBytes(_derive(master, f"encrypt:{column}"), FernetSigner(_derive(master, f"sign:{column}")))
+
+
+class ColumnCipher:
+    """Encrypts with the first key of the ring; decrypts with the key that a ciphertext names.
+
+    Layout: one byte of version, one byte of key-id length, the key id, the token.
+    """
+
+    def __init__(self, column: str) -> None:
+        self.column = column
+
+    def encrypt(self, data: bytes | str) -> bytes:
+        kid, master = next(iter(settings.FIELD_KEYS.items()))
+        return VERSION + bytes([len(kid)]) + kid.encode() + _box(master, self.column).encrypt(data)
+
+    def decrypt(self, data: bytes | memoryview, ttl: int | None = None) -> bytes:
+        """Return the plain bytes.
+
+        :raises UnreadableCiphertext: for an unknown version or key
+        """
+        data = bytes(data)
+        length = data[1] if len(data) > 1 else 0
+        master = settings.FIELD_KEYS.get(data[2 : 2 + length].decode("ascii", "replace"))
+        if data[:1] != VERSION or master is None:
+            raise UnreadableCiphertext(self.column)
+        return _box(master, self.column).decrypt(data[2 + length :], ttl)
+
+
+class SealedMixin(EncryptedMixin):
+    """A field whose column holds only ciphertext; it cannot be searched, only read."""
+
+    wasinstance = True  # the parent asks; ours are always used as classes of their own
+
+    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, **kwargs)
+        self._fernet = ColumnCipher(f"{cls._meta.label_lower}.{name}")
+
+    def _dump(self, value: object) -> bytes:
+        return self._fernet.encrypt(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False))
+
+    def _load(self, value: bytes) -> object:
+        return self.to_python(json.loads(self._fernet.decrypt(value)))
+
+
+class SealedCharField(SealedMixin, models.CharField):
+    base_class = models.CharField
+
+
+class SealedTextField(SealedMixin, models.TextField):
+    base_class = models.TextField
+
+
+class SealedJSONField(SealedMixin, models.JSONField):
+    base_class = models.JSONField
+
+
+class KeyedHashField(models.BinaryField):
+    """HMAC-SHA256 of a normalised value: finds and compares it without revealing it."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"max_length": 32, "editable": False, **kwargs})
+
+
+def keyed_hash(value: str, *, purpose: str) -> bytes:
+    """Hash a normalised value under `LOOKUP_KEY`; another purpose gives an unrelated hash."""
+    return hmac.digest(_derive(settings.LOOKUP_KEY, f"look-up:{purpose}"), value.encode(), "sha256")

@@ -1,0 +1,64 @@
+"""Boxes to tick: one for each text, never ticked beforehand."""
+
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+
+from consent.models import Document
+
+
+class AgreementFormMixin(forms.Form):
+    """Ask for agreement to the versions in force, and refuse a form that showed older ones.
+
+    Subclasses name the kinds in `agreement_kinds`; `accepted_documents` is filled by `clean`.
+    """
+
+    agreement_kinds: tuple[str, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accepted_documents: list[Document] = []
+        in_force = Document.objects.in_force(timezone.now()).filter(kind__in=self.agreement_kinds)
+        self.documents_in_force = {document.kind: document for document in in_force}
+        for kind in self.agreement_kinds:
+            self._add_fields(self.documents_in_force[kind])
+
+    def _add_fields(self, document: Document) -> None:
+        self.fields[f"accept_{document.kind}"] = forms.BooleanField(
+            label=_box_label(document),
+            error_messages={"required": f"需要同意《{document.title}》才能继续"},
+        )
+        self.fields[f"seen_{document.kind}"] = forms.CharField(
+            widget=forms.HiddenInput, initial=document.sha256, required=False
+        )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        for kind, document in self.documents_in_force.items():
+            if cleaned.get(f"seen_{kind}") != document.sha256:
+                self._show_anew(document)
+            else:
+                self.accepted_documents.append(document)
+        return cleaned
+
+    def _show_anew(self, document: Document) -> None:
+        """Untick the box and put the new version's hash into the form that goes back."""
+        self.data = self.data.copy()
+        self.data.pop(self.add_prefix(f"accept_{document.kind}"), None)
+        self.data[self.add_prefix(f"seen_{document.kind}")] = document.sha256
+        message = f"《{document.title}》已更新为 {document.version} 版，请阅读新版后重新勾选"
+        self._errors.pop(f"accept_{document.kind}", None)
+        self.add_error(f"accept_{document.kind}", message)
+
+
+def _box_label(document: Document) -> str:
+    url = reverse("consent:document", args=[document.kind])
+    return format_html(
+        '我已阅读并同意<a href="{}" target="_blank" rel="noopener">《{}》</a>（{} 版）',
+        url,
+        document.title,
+        document.version,
+    )

@@ -1,0 +1,79 @@
+"""The gate before professional content: the warning is read once, remembered for 30 days or until it changes."""
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from consent import origin, services
+from consent.models import Document
+
+COOKIE = "gate"
+SALT = "consent.gate"
+
+
+class GateClosed(PermissionDenied):
+    """Professional content was asked for before its warning was read."""
+
+
+def is_open(request: HttpRequest) -> bool:
+    """Tell whether this person has read the warning in force."""
+    now = timezone.now()
+    warning = Document.objects.current(Document.Kind.GATE, now)
+    age = int(services.GATE_REMEMBERED.total_seconds())
+    seen = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age)
+    if seen.partition(":")[0] == warning.sha256[:16]:
+        return True
+    user = request.user
+    return user.is_authenticated and services.has_acknowledged(member=user, document=warning, now=now)
+
+
+def open_gate(request: HttpRequest, response: HttpResponse) -> None:
+    """Write down that the person goes on, and remember it in their browser."""
+    now = timezone.now()
+    warning = Document.objects.current(Document.Kind.GATE, now)
+    member = request.user if request.user.is_authenticated else None
+    visitor = uuid.uuid4()
+    services.acknowledge(
+        member=member, visitor=None if member else visitor, document=warning, origin=origin.of(request), now=now
+    )
+    response.set_signed_cookie(
+        COOKIE,
+        f"{warning.sha256[:16]}:{visitor.hex}",
+        salt=SALT,
+        max_age=int(services.GATE_REMEMBERED.total_seconds()),
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def lead_there(request: HttpRequest) -> HttpResponse:
+    """Send the person to the warning; afterwards they land where they were going."""
+    return redirect(f"{reverse('consent:gate')}?{urlencode({'next': request.get_full_path()})}")
+
+
+def professional(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Show a page only to who has read the warning."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if is_open(request) else lead_there(request)
+
+    return guarded
+
+
+def safe_next(request: HttpRequest, target: str) -> str:
+    """Return where to go on to; whatever would leave the site leads home."""
+    stays = url_has_allowed_host_and_scheme(
+        target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return target if stays else "/"

@@ -1,0 +1,34 @@
+"""Markdown of our own texts to safe HTML: policy documents and lessons."""
+
+import re
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.rules_core import StateCore
+
+ANCHOR = re.compile(r"\s*\{#([a-zA-Z][\w-]*)\}\s*$")
+ATTRIBUTES = {
+    **{tag: {"id"} for tag in ("h1", "h2", "h3", "h4", "h5")},
+    "a": {"href", "title"},
+    "img": {"src", "alt", "title", "width", "height", "loading"},
+    "th": {"align"},
+    "td": {"align"},
+    "ol": {"start"},
+}
+
+
+def _anchors(state: StateCore) -> None:
+    """Turn `## 标题 {#id}` into a heading with that id."""
+    for opening, inline in zip(state.tokens, state.tokens[1:], strict=False):
+        if opening.type == "heading_open" and inline.children and (found := ANCHOR.search(inline.content)):
+            opening.attrSet("id", found[1])
+            inline.children[-1].content = ANCHOR.sub("", inline.children[-1].content)
+
+
+_parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+_parser.core.ruler.push("anchors", _anchors)
+
+
+def render(text: str) -> str:
+    """Return the HTML of a Markdown text; whatever is no plain document markup is dropped."""
+    return nh3.clean(_parser.render(text), attributes=ATTRIBUTES, link_rel="noopener")

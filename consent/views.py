@@ -1,0 +1,41 @@
+"""Policy pages and the gate."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from consent import gate
+from consent.models import Document
+
+
+@require_safe
+def document(request: HttpRequest, kind: str) -> HttpResponse:
+    """Show the version in force."""
+    current = get_object_or_404(Document.objects.in_force(timezone.now()), kind=kind)
+    return _document_page(request, current)
+
+
+@require_safe
+def document_version(request: HttpRequest, kind: str, version: str) -> HttpResponse:
+    """Show one version, in force or not: old texts stay readable."""
+    return _document_page(request, get_object_or_404(Document, kind=kind, version=version))
+
+
+def _document_page(request: HttpRequest, shown: Document) -> HttpResponse:
+    versions = Document.objects.filter(kind=shown.kind).order_by("-effective_at", "-pk")
+    return render(request, "consent/document.html", {"document": shown, "versions": versions.defer("body")})
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def professional_gate(request: HttpRequest) -> HttpResponse:
+    """Show the warning; going on leads exactly to where the person was going."""
+    target = gate.safe_next(request, request.POST.get("next") or request.GET.get("next") or "/")
+    if request.method == "POST":
+        response = redirect(target)
+        gate.open_gate(request, response)
+        return response
+    warning = Document.objects.current(Document.Kind.GATE, timezone.now())
+    return render(request, "consent/gate.html", {"document": warning, "next": target})
