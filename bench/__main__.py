@@ -1,0 +1,34 @@
+"""`python -m bench [name]`: what a page costs, as a ratio to what any page costs here.
+
+Each entry prints `name ratio goal ok` or `name ratio goal short`. A ratio is one of medians over alternating rounds of
+the same run; its unit is CPU seconds of the server's processes per request, never wall time.
+"""
+
+import os
+import sys
+import tempfile
+
+from bench.entries import ENTRIES, Entry
+from bench.stage import staged
+
+
+def main(only: str = "") -> int:
+    """Measure every entry, or the one of that name; return 1 when a goal was missed."""
+    chosen = [entry for entry in ENTRIES if only in ("", entry.name)]
+    if not chosen:
+        print(f"no entry {only}; there are: {', '.join(entry.name for entry in ENTRIES)}")
+        return 2
+    with tempfile.TemporaryDirectory() as templates:
+        os.environ["BENCH_TEMPLATES"] = templates
+        with staged() as (server, people):
+            return max([_report(entry, entry.measure(server, people)) for entry in chosen])
+
+
+def _report(entry: Entry, ratio: float) -> int:
+    short = ratio > entry.goal
+    print(f"{entry.name} {ratio:.2f} {entry.goal} {'short' if short else 'ok'}", flush=True)
+    return int(short)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))

@@ -1,0 +1,72 @@
+"""What is measured, and against what."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench.floor import floor_of
+from bench.server import Request, Server
+
+ROUNDS = 15
+REQUESTS = 40
+WARM_UP = 80
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the result: smaller is better, the goal is the most it may be."""
+
+    name: str
+    goal: float
+    measure: Callable[[Server, "People"], float]
+
+
+@dataclass(frozen=True)
+class People:
+    """Who asks: a signed-in member's cookie, and the form of somebody who signs in."""
+
+    cookie: str
+    sign_in_form: str
+    course: str
+
+
+def alternate(server: Server, *requests: Request) -> list[float]:
+    """Return the median cost of each request; they take turns, so that a slow minute hits all of them."""
+    for request in requests:
+        server.cost(request, WARM_UP)
+    rounds = [[server.cost(request, REQUESTS) for request in requests] for _ in range(ROUNDS)]
+    return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+def page(path: str, *, signed_in: bool = True) -> Callable[[Server, People], float]:
+    """Measure a page against a floor of the same size, which is always asked by the member."""
+
+    def measure(server: Server, people: People) -> float:
+        own = Request(path.format(course=people.course), cookie=people.cookie if signed_in else "")
+        cost, floor = alternate(server, own, floor_of(server, own, cookie=people.cookie))
+        return cost / floor
+
+    return measure
+
+
+def sign_in(server: Server, people: People) -> float:
+    """Measure a successful sign-in, less one password hash, against the floor of the sign-in page."""
+    form = Request("/account/login/")
+    requests = [
+        Request("/account/login/", body=people.sign_in_form, expect=302),
+        Request("/bench/hash/"),
+        Request("/bench/no-hash/"),
+        floor_of(server, form, cookie=people.cookie),
+    ]
+    whole, hashing, nothing, floor = alternate(server, *requests)
+    return (whole - (hashing - nothing)) / floor
+
+
+ENTRIES = [
+    Entry("home", 1.5, page("/")),
+    Entry("catalogue", 1.5, page("/courses/")),
+    Entry("course", 1.5, page("/courses/{course}/")),
+    Entry("me", 1.5, page("/me/")),
+    Entry("catalogue_signed_out", 1.0, page("/courses/", signed_in=False)),
+    Entry("sign_in", 2.0, sign_in),
+]

@@ -1,0 +1,123 @@
+"""A whole portal (web, worker, clock, cashier) and Debian's Chromium, watched for anything a person should not meet."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"ready (http://\S+?)/?$")
+CHROMIUM = "/usr/bin/chromium"
+QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+QUIET += ["--disable-component-update", "--disable-sync"]
+SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "height": 900}}
+
+
+@dataclass
+class Portal:
+    """A running portal and the people of its demo."""
+
+    url: str
+    accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
+    """Run the portal as `make run` does, in a directory and on a port of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", "CACHE_URL"}
+    }
+    environment |= {"PORT": str(port), "DEV_DIR": str(tmp_path_factory.mktemp("portal"))}
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "portal"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield _wait_until_ready(process)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def _wait_until_ready(process: subprocess.Popen[str]) -> Portal:
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if found := READY.search(line.strip()):
+            return Portal(found[1])
+    raise AssertionError("the portal did not start:\n" + "".join(said[-40:]))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return {**browser_type_launch_args, "executable_path": CHROMIUM, "args": QUIET + as_root}
+
+
+@dataclass
+class Visitor:
+    """One person's browser; remembers every complaint of the console."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> None:
+        self.page.goto(self.url + path)
+        self.look()
+
+    def look(self) -> None:
+        """Check the page shown as a careful reader would: nothing for axe, no leaked template, one heading."""
+        page = self.page
+        page.wait_for_load_state()
+        findings = Axe().run(page).response["violations"]
+        told = [f"{v['id']}: {node['html'][:160]}" for v in findings for node in v["nodes"]]
+        assert not told, f"{page.url}\n" + "\n".join(told)
+        assert "{{" not in page.content(), page.url
+        assert page.locator("h1").count() == 1, page.url
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not wide, f"{page.url} scrolls sideways"
+
+
+def _watch(visitor: Visitor) -> None:
+    def heard(message: object) -> None:
+        if message.type in {"error", "warning"}:
+            visitor.complaints.append(f"{visitor.page.url}: {message.text}")
+
+    visitor.page.on("console", heard)
+    visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+
+
+@pytest.fixture(params=sorted(SCREENS))
+def screen(request: pytest.FixtureRequest) -> dict[str, int]:
+    return SCREENS[request.param]
+
+
+@pytest.fixture
+def visit(browser: Browser, portal: Portal, screen: dict[str, int]) -> Iterator:
+    """Give one more person a browser of their own."""
+    opened: list[tuple[BrowserContext, Visitor]] = []
+
+    def arrive() -> Visitor:
+        context = browser.new_context(viewport=screen, locale="zh-CN", has_touch=screen["width"] < 600)
+        visitor = Visitor(context.new_page(), portal.url)
+        _watch(visitor)
+        opened.append((context, visitor))
+        return visitor
+
+    yield arrive
+    for context, visitor in opened:
+        context.close()
+        assert not visitor.complaints, "\n".join(visitor.complaints)
