@@ -1,0 +1,50 @@
+"""What the other apps say and do when a member leaves.
+
+An app with a part in it has a module `closing` with two functions, found here by name so that `accounts` imports no app:
+`consequences(member)` tells what the closing page must show, `release(member)` pays duties towards the outside.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from django.apps import apps
+from django.utils.module_loading import module_has_submodule
+
+
+@dataclass(frozen=True)
+class Consequence:
+    """One open matter, and what closing the account does to it; it never stands in the way."""
+
+    title: str  # what it is, with its number or amount: "可退款 ¥199.00"
+    text: str  # what becomes of it
+    url: str = ""  # where it can be settled before
+    link: str = ""  # the words of that link
+
+
+class NotYet(Exception):
+    """The outside has not let go of the member yet; ask again later."""
+
+
+def consequences(member: Any) -> list[Consequence]:
+    """List the open matters of every app."""
+    said: Iterable[Iterable[Consequence]] = (module.consequences(member) for module in _modules())
+    return [consequence for of_one_app in said for consequence in of_one_app]
+
+
+def release(member: Any) -> None:
+    """Let every app end what ties the member to the outside; asked again, it does nothing twice.
+
+    :raises NotYet: when one of them must be asked again
+    """
+    for module in _modules():
+        module.release(member)
+
+
+def _modules() -> Iterator[ModuleType]:
+    for app in apps.get_app_configs():
+        name = f"{app.name}.closing"
+        if name != __name__ and app.module is not None and module_has_submodule(app.module, "closing"):
+            yield import_module(name)
