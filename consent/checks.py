@@ -61,7 +61,7 @@ def _kept_problems(entry: inventory.Entry) -> Iterator[Error]:
             yield _error(7, model, f"keeps {f.name}, which names its member")
 
 
-def _names_somebody(f: models.Field[Any, Any]) -> bool:
+def _names_somebody(f: "models.Field[Any, Any]") -> bool:
     from django.contrib.auth import get_user_model
 
     from consent.fields import KeyedHashField, SealedMixin

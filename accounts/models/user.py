@@ -1,4 +1,4 @@
-"""Who a member is."""
+"""A member, or somebody of the staff."""
 
 import uuid
 from typing import Any

@@ -1,0 +1,93 @@
+"""Mail and SMS as rows: written in the request, sent by the clock, emptied once sent."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from consent.fields import KeyedHashField, SealedCharField, SealedJSONField, SealedTextField, keyed_hash
+from consent.inventory import DELETE
+
+
+def hash_of_destination(to: str) -> bytes:
+    """Hash an address or a number, so that what went to it can be counted without knowing it."""
+    return keyed_hash(to.lower(), purpose="accounts.message.to")
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    def waiting(self) -> "MessageQuerySet":
+        return self.filter(sent_at=None, failed_at=None)
+
+    def due(self, now: datetime) -> "MessageQuerySet":
+        """Keep what should be sent now, the longest waiting first."""
+        return self.waiting().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+
+    def to_destination(self, to: str, *, channel: str, since: datetime) -> "MessageQuerySet":
+        return self.filter(to_hash=hash_of_destination(to), channel=channel, created_at__gt=since)
+
+    def outdated(self, now: datetime) -> "MessageQuerySet":
+        """Keep rows that have nothing left to tell: they counted for the daily cap, no more."""
+        return self.filter(created_at__lt=now - Message.KEPT)
+
+
+class Message(models.Model):
+    """One mail or SMS to one destination."""
+
+    KEPT = timedelta(days=7)
+
+    class Channel(models.TextChoices):
+        MAIL = "mail", "邮件"
+        SMS = "sms", "短信"
+
+    class Template(models.TextChoices):
+        """What an SMS says; providers only send texts they have seen before."""
+
+        CODE = "code", "验证码"
+        TAKEN = "taken", "号码已注册"
+        UNKNOWN = "unknown", "号码未注册"
+        NOTICE = "notice", "通知"
+
+    member = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="messages", verbose_name="会员"
+    )
+    channel = models.CharField("途径", max_length=4, choices=Channel.choices)
+    template = models.CharField("模板", max_length=8, choices=Template.choices, default=Template.NOTICE)
+    to = SealedCharField("收件人", max_length=320, null=True)
+    to_hash = KeyedHashField()
+    subject = SealedCharField("主题", max_length=200, null=True)
+    body = SealedTextField("正文", null=True)
+    params = SealedJSONField("模板参数", null=True)
+    created_at = models.DateTimeField("写入时间")
+    expires_at = models.DateTimeField("过期时间", null=True, help_text="过了这个时间就不再发送，例如验证码")
+    next_attempt_at = models.DateTimeField("下次发送时间")
+    attempts = models.PositiveSmallIntegerField("已尝试次数", default=0)
+    sent_at = models.DateTimeField("发出时间", null=True)
+    failed_at = models.DateTimeField("放弃时间", null=True)
+    error = models.CharField("最近的错误", max_length=80, blank=True, default="")
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "邮件与短信"
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None, failed_at=None), name="messages_waiting"),
+            models.Index(fields=["to_hash", "created_at"], name="messages_to_destination"),
+            models.Index(fields=["created_at"], name="messages_by_age"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sent_at=None, failed_at=None, to__isnull=False, body__isnull=False)
+                | Q(Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False), to=None, subject=None, body=None, params=None),
+                name="only_waiting_messages_have_content",
+            )
+        ]
+
+    class PersonalData:
+        clause = "一1"
+        purpose = "给您发送验证码和通知"
+        owner = "member"
+        on_close = DELETE
+
+    def __str__(self) -> str:
+        return f"{self.get_channel_display()} #{self.pk}"
