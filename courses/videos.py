@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 
+EXTENSIONS = ("mp4", "webm")
 MP4, WEBM = b"ftyp", b"\x1aE\xdf\xa3"
 
 
@@ -15,5 +16,6 @@ def is_video(upload: Any) -> None:
     upload.seek(0)
     start = upload.read(12)
     upload.seek(0)
-    if start[4:8] != MP4 and start[:4] != WEBM:
+    known_name = upload.name.rpartition(".")[2].lower() in EXTENSIONS
+    if not known_name or (start[4:8] != MP4 and start[:4] != WEBM):
         raise ValidationError("这不是 MP4 或 WebM 视频")

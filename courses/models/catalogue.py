@@ -13,6 +13,11 @@ from consent.markdown import render
 from courses import illustrations, pictures, titles
 
 
+def cover_url(course_url: str, file_name: str | None) -> str:
+    """Return an address that changes whenever the picture does, so that browsers may keep it for good."""
+    return f"{course_url}cover/{file_name.rpartition('/')[2][:8]}/" if file_name else ""
+
+
 class CourseQuerySet(models.QuerySet["Course"]):
     def published(self) -> "CourseQuerySet":
         return self.filter(published_at__lte=timezone.now()).order_by("position", "pk")
@@ -89,6 +94,10 @@ class Course(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("courses:course", args=[self.slug])
 
+    @property
+    def cover_url(self) -> str:
+        return cover_url(self.get_absolute_url(), self.cover.name)
+
 
 class LessonQuerySet(models.QuerySet["Lesson"]):
     def published(self) -> "LessonQuerySet":
@@ -103,7 +112,8 @@ class Lesson(models.Model):
     title = models.CharField("标题", max_length=80)
     body = models.TextField("正文", help_text="Markdown；图片写作 ![说明](图片名)")
     body_html = models.TextField(editable=False)
-    veiled_html = models.TextField(editable=False, help_text="提示之前看到的：专业图片模糊；没有专业图片则为空")
+    veiled_html = models.TextField(editable=False)
+    holds_professional = models.BooleanField(default=False, editable=False)
     minutes = models.PositiveSmallIntegerField("时长（分钟）")
     is_professional = models.BooleanField("专业内容", default=False, help_text="先看提示才能进入")
     is_free = models.BooleanField("试看", default=False, help_text="不购买也能看")
@@ -123,14 +133,19 @@ class Lesson(models.Model):
         return f"{self.number}. {self.title}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        shown = list(self.media.filter(kind="picture").order_by("position", "pk")) if self.pk else []
-        html = render(self.body)
-        self.body_html = illustrations.place(html, shown)
-        veils = any(picture.is_professional for picture in shown)
-        self.veiled_html = illustrations.place(html, shown, veiled=True) if veils else ""
+        self._typeset()
         super().save(*args, **kwargs)
         # What is cached about a course goes by its updated_at.
         Course.objects.filter(pk=self.course_id).update(updated_at=timezone.now())
+
+    def _typeset(self) -> None:
+        """Render the text twice: as it is, and as it is shown before the warning, professional pictures blurred."""
+        media = list(self.media.order_by("position", "pk")) if self.pk else []
+        shown = [one for one in media if one.kind == one.Kind.PICTURE]
+        html = render(self.body)
+        self.body_html = illustrations.place(html, shown)
+        self.veiled_html = illustrations.place(html, shown, veiled=True)
+        self.holds_professional = self.is_professional or any(one.is_professional for one in media)
 
     def get_absolute_url(self) -> str:
         return reverse("courses:lesson", args=[self.course.slug, self.number])

@@ -77,6 +77,10 @@ class Media(models.Model):
         self.lesson.save()
         return gone
 
+    @property
+    def needs_gate(self) -> bool:
+        return self.is_professional or self.lesson.is_professional
+
     def _tidy(self) -> None:
         """Encode new pictures anew, and keep a blurred copy of what may only be seen past the gate."""
         field = "file" if self.kind == self.Kind.PICTURE else "poster"

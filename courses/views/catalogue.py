@@ -1,0 +1,79 @@
+"""Finding courses and reading lessons."""
+
+import re
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_safe
+
+from consent import gate
+from courses import services, titles
+from courses.models import Course, Enrollment, Lesson
+
+PAGE_SIZE = 12
+SUGGESTED = 3
+PLACE = re.compile(r"(\d{1,9})-(\d{1,18})", re.ASCII)
+OUTLINE = ("number", "title", "minutes", "is_free", "is_professional")
+
+
+@require_safe
+def catalogue(request: HttpRequest) -> HttpResponse:
+    """List the courses, or those whose titles hold the words typed; the words are kept nowhere."""
+    typed = request.GET.get("q", "")[: titles.LONGEST].strip()
+    words, behind = titles.words(typed), PLACE.fullmatch(request.GET.get("after", ""))
+    courses = Course.objects.published().search(words)
+    if behind:
+        courses = courses.after(position=int(behind[1]), pk=int(behind[2]))
+    shown = services.cards(courses[: PAGE_SIZE + 1], words=words)
+    context = {"q": typed, "courses": shown[:PAGE_SIZE], "continued": bool(behind), "more": len(shown) > PAGE_SIZE}
+    if not shown:
+        context["suggested"] = services.cards(Course.objects.published()[:SUGGESTED])
+    return render(request, "courses/catalogue.html", context)
+
+
+@require_safe
+def course(request: HttpRequest, slug: str) -> HttpResponse:
+    """Say what a course teaches, to whom, and what it costs."""
+    shown = get_object_or_404(Course.objects.published(), slug=slug)
+    lessons = shown.lessons.order_by("number").values(*OUTLINE)
+    enrolled = Enrollment.objects.live().of(request.user).filter(course=shown).exists()
+    return render(request, "courses/course.html", {"course": shown, "lessons": lessons, "enrolled": enrolled})
+
+
+@require_safe
+def lesson(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Show one lesson to who may read it, past the warning if it needs one."""
+    lessons = Lesson.objects.published().select_related("course")
+    shown = get_object_or_404(lessons, course__slug=slug, number=number)
+    if not services.may_read(reader=request.user, lesson=shown):
+        messages.info(request, f"第 {shown.number} 课需要购买课程后学习")
+        return redirect(shown.course)
+    is_open = gate.is_open(request) if shown.holds_professional else True
+    if shown.is_professional and not is_open:
+        return gate.lead_there(request)
+    return render(request, "courses/lesson.html", _page(shown, is_open=is_open))
+
+
+def _page(lesson: Lesson, *, is_open: bool) -> dict[str, object]:
+    outline = list(lesson.course.lessons.order_by("number").values(*OUTLINE))
+    here = next(index for index, row in enumerate(outline) if row["number"] == lesson.number)
+    return {
+        "lesson": lesson,
+        "course": lesson.course,
+        "html": lesson.body_html if is_open else lesson.veiled_html,
+        "video": lesson.media.filter(kind="video").first(),
+        "is_open": is_open,
+        "outline": outline,
+        "previous": outline[here - 1] if here else None,
+        "next": outline[here + 1] if here + 1 < len(outline) else None,
+    }
+
+
+@login_required
+@require_safe
+def my_courses(request: HttpRequest) -> HttpResponse:
+    """List what the member may learn."""
+    owned = Course.objects.filter(pk__in=Enrollment.objects.live().of(request.user).values("course"))
+    return render(request, "courses/my_courses.html", {"courses": services.cards(owned.order_by("position", "pk"))})
