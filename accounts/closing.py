@@ -1,7 +1,7 @@
 """What the other apps say and do when a member leaves.
 
-An app with a part in it has a module `closing` with two functions, found here by name so that `accounts` imports no app:
-`consequences(member)` tells what the closing page must show, `release(member)` pays duties towards the outside.
+An app with a part in it has a module `closing` with two functions: `consequences(member)` tells what the closing page
+must show, `release(member)` pays duties towards the outside. They are found by name: `accounts` imports no app.
 """
 
 from collections.abc import Iterable, Iterator

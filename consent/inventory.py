@@ -11,21 +11,22 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         until = after("completed_at", years=3)
         because = "电子商务法 第三十一条"
         actors = {"decided_by"}         # people of the staff who acted; emptied when they leave
+        title = "两步验证"               # when the model's own name is not in the member's language
 
 Models of other packages are declared with `declare`.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import TopologicalSorter
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.db import models, transaction
-from django.db.models import Count, Func, QuerySet, Value
+from django.db import connection, models, transaction
+from django.db.models import Count, F, Func, QuerySet, Value
 
 DELETE = "delete"
 
@@ -65,7 +66,8 @@ class Entry:
     kept: frozenset[str] = frozenset()
     until: Term | None = None
     because: str = ""
-    actors: frozenset[str] = field(default_factory=frozenset)
+    actors: frozenset[str] = frozenset()
+    title: str = ""
 
     @property
     def deletes(self) -> bool:
@@ -77,7 +79,19 @@ class Entry:
 
     @property
     def name(self) -> str:
-        return str(self.model._meta.verbose_name)
+        return self.title or str(self.model._meta.verbose_name)
+
+    @property
+    def kept_for(self) -> str:
+        """Say from when and how long a row without a name stays."""
+        if self.until is None:
+            return ""
+        return f"自{self.model._meta.get_field(self.until.field).verbose_name}起 {self.until}"  # type: ignore[union-attr]
+
+    @property
+    def owned_through(self) -> str:
+        """Name the row's own field that its owner is found by."""
+        return self.owner.split("__")[0]
 
     def rows(self, member_ids: Iterable[int]) -> QuerySet[Any]:
         return self.model._base_manager.filter(**{f"{self.owner}__in": list(member_ids)})
@@ -100,7 +114,8 @@ def declaration(model: type[models.Model]) -> type | None:
     return _foreign.get(model._meta.label, vars(model).get("PersonalData"))
 
 
-def _entry(model: type[models.Model], said: Any) -> Entry:
+def entry_of(model: type[models.Model], said: Any) -> Entry:
+    """Read what a model says into an entry."""
     return Entry(
         model=model,
         clause=said.clause,
@@ -111,60 +126,114 @@ def _entry(model: type[models.Model], said: Any) -> Entry:
         until=getattr(said, "until", None),
         because=getattr(said, "because", ""),
         actors=frozenset(getattr(said, "actors", ())),
+        title=getattr(said, "title", ""),
     )
 
 
 @lru_cache(maxsize=1)
 def entries() -> tuple[Entry, ...]:
-    """List every declared model that holds something about a person, rows that point before rows pointed at."""
-    found = {m: _entry(m, said) for m in apps.get_models() if (said := declaration(m)) is not None}
+    """List every declared model that holds something about a person, rows that point before rows pointed at.
+
+    A nullable key does not count, unless the owner is found through it: two models may then point at each other.
+
+    :raises graphlib.CycleError: when no such order exists; a check refuses that
+    """
+    found = {m: entry_of(m, said) for m in apps.get_models() if (said := declaration(m)) is not None}
     order: TopologicalSorter[type[models.Model]] = TopologicalSorter()
-    for model in found:
+    for model, kind in found.items():
         order.add(model)
-        for f in model._meta.fields:
-            if f.remote_field and f.related_model in found and f.related_model is not model:
-                order.add(f.related_model, model)
+        pointed_at = {f.related_model for f in model._meta.fields if f.remote_field and not f.null}
+        for other in (pointed_at | set(path_to_owner(kind))) & found.keys() - {model}:
+            order.add(other, model)
     return tuple(found[model] for model in order.static_order())
 
 
-def counts(*, member_id: int) -> list[tuple[Entry, int]]:
-    """Count one member's rows of every kind, in a single query."""
-    by_label = {entry.label: entry for entry in entries()}
+def path_to_owner(entry: Entry) -> list[type[models.Model]]:
+    """List the models that lead from a row to its member, the member last.
+
+    :raises FieldDoesNotExist: when the path breaks off
+    """
+    path, model = [], entry.model
+    for name in [] if entry.owner == "pk" else entry.owner.split("__"):
+        model = cast("type[models.Model]", model._meta.get_field(name).related_model)
+        path.append(model)
+    return path
+
+
+def tallies(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
+    """Count the rows of each kind for each of these members, in a single query; keys are model labels."""
+    ids = list(member_ids)
     parts = [
-        entry.rows([member_id]).order_by().annotate(kind=Value(label)).values("kind").annotate(n=Count("pk"))
-        for label, entry in by_label.items()
+        kind.rows(ids).order_by().values(person=F(kind.owner), kind=Value(kind.label)).annotate(n=Count("pk"))
+        for kind in entries()
     ]
-    return [(by_label[row["kind"]], row["n"]) for row in parts[0].union(*parts[1:], all=True)]
+    found: dict[int, Counter[str]] = {member_id: Counter() for member_id in ids}
+    for row in parts[0].union(*parts[1:], all=True):
+        found[row["person"]][row["kind"]] += row["n"]
+    return found
+
+
+def counts(*, member_id: int) -> list[tuple[Entry, int]]:
+    """Count one member's rows of each kind that has any, in a single query."""
+    tally = tallies(member_ids=[member_id])[member_id]
+    return [(kind, tally[kind.label]) for kind in entries() if tally[kind.label]]
 
 
 @transaction.atomic
 def erase(*, member_ids: Iterable[int]) -> Counter[str]:
     """Carry out every declaration for these members, one statement a model; return how many rows each touched.
 
-    Files are not rows: whoever calls has removed them before.
+    Files are not rows: whoever calls has removed them before. Keys are checked before this returns, not at commit.
     """
     ids = list(member_ids)
     tally: Counter[str] = Counter()
-    for entry in entries():
-        for actor in sorted(entry.actors):
-            entry.model._base_manager.filter(**{f"{actor}__in": ids}).update(**{actor: None})
-        tally[entry.label] += _erase_entry(entry, ids)
+    for kind in entries():
+        for actor in sorted(kind.actors):
+            kind.model._base_manager.filter(**{f"{actor}__in": ids}).update(**{actor: None})
+        tally[kind.label] += _delete(kind, ids) if kind.deletes else _empty(kind, ids)
+    connection.check_constraints()
     return tally
 
 
-def _erase_entry(entry: Entry, ids: list[int]) -> int:
-    rows = entry.rows(ids)
-    if isinstance(entry.on_close, Mapping):
-        return rows.update(**{name: _value(value) for name, value in entry.on_close.items()})
-    for m2m in entry.model._meta.many_to_many:
-        through = m2m.remote_field.through  # type: ignore[attr-defined]
-        if through._meta.auto_created:
-            source = m2m.m2m_field_name()  # type: ignore[attr-defined]
-            links = through._base_manager.filter(**{f"{source}__in": entry.rows(ids)})
-            links._raw_delete(links.db)
+def _empty(entry: Entry, ids: list[int]) -> int:
+    emptied = cast("Mapping[str, Any]", entry.on_close)
+    return entry.rows(ids).update(**{name: _value(value) for name, value in emptied.items()})
+
+
+def _delete(entry: Entry, ids: list[int]) -> int:
+    gone = entry.rows(ids)
+    for pointer in _pointers(entry.model):
+        _let_go(pointer, gone)
     if "__" in entry.owner:  # a raw DELETE cannot join
-        rows = entry.model._base_manager.filter(pk__in=rows.values("pk"))
-    return rows._raw_delete(rows.db)
+        gone = entry.model._base_manager.filter(pk__in=gone.values("pk"))
+    return gone._raw_delete(gone.db)
+
+
+def _pointers(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
+    """List the keys, in any table, that point at this model: those of many-to-many tables and of itself included."""
+    relations = model._meta.get_fields(include_hidden=True)
+    return [
+        relation.field  # type: ignore[union-attr]
+        for relation in relations
+        if relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)
+    ]
+
+
+def _let_go(pointer: models.ForeignKey[Any, Any], gone: QuerySet[Any]) -> None:
+    """Empty what still points at rows that go: a link, another member's answer to one of them."""
+    pointing = pointer.model._base_manager.filter(**{f"{pointer.name}__in": gone.values("pk")})
+    if pointer.model._meta.auto_created:
+        pointing._raw_delete(pointing.db)
+    elif pointer.null and not _goes_with_its_owner(pointer):
+        pointing.update(**{pointer.name: None})
+
+
+def _goes_with_its_owner(pointer: models.ForeignKey[Any, Any]) -> bool:
+    said = declaration(pointer.model)
+    if said is None:
+        return False
+    own = entry_of(pointer.model, said)
+    return pointer.name == own.owned_through or pointer.name in own.actors
 
 
 def _value(value: Any) -> Any:
@@ -186,8 +255,10 @@ __all__ = [
     "declaration",
     "declare",
     "entries",
+    "entry_of",
     "erase",
     "is_declared",
     "new_reference",
     "points_at_member",
+    "tallies",
 ]

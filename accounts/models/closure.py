@@ -118,13 +118,11 @@ class Closure(models.Model):
                 condition=~Q(state="done") | Q(member=None), name="a_closure_that_is_done_names_nobody"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=ENDED, ended_at__isnull=False)
-                | (~Q(state__in=ENDED) & Q(ended_at=None)),
+                condition=Q(state__in=ENDED, ended_at__isnull=False) | (~Q(state__in=ENDED) & Q(ended_at=None)),
                 name="ended_closures_and_only_they_have_ended_at",
             ),
             models.CheckConstraint(
-                condition=(Q(state__in=WITH_A_STEP) & ~Q(step=""))
-                | (~Q(state__in=WITH_A_STEP) & Q(step="")),
+                condition=(Q(state__in=WITH_A_STEP) & ~Q(step="")) | (~Q(state__in=WITH_A_STEP) & Q(step="")),
                 name="closures_under_way_and_only_they_have_a_step",
             ),
         ]
