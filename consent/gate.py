@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -77,3 +77,11 @@ def safe_next(request: HttpRequest, target: str) -> str:
         target, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return target if stays else "/"
+
+
+def way_back(request: HttpRequest, target: str) -> str:
+    """Return the page the person came from; home, when that is unknown or would only lead here again."""
+    page = urlsplit(request.headers.get("Referer", ""))
+    came_from = page._replace(scheme="", netloc="", fragment="").geturl()
+    is_ours = page.netloc == request.get_host()
+    return came_from if is_ours and came_from not in (target, request.get_full_path()) else "/"

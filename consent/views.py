@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from consent import gate
+from consent.markdown import contents
 from consent.models import Document
 
 
@@ -24,8 +25,20 @@ def document_version(request: HttpRequest, kind: str, version: str) -> HttpRespo
 
 
 def _document_page(request: HttpRequest, shown: Document) -> HttpResponse:
-    versions = Document.objects.filter(kind=shown.kind).order_by("-effective_at", "-pk")
-    return render(request, "consent/document.html", {"document": shown, "versions": versions.defer("body")})
+    now = timezone.now()
+    versions = list(Document.objects.filter(kind=shown.kind).order_by("-effective_at", "-pk").defer("body"))
+    in_force = next((version for version in versions if version.effective_at <= now), None)
+    html = shown.html
+    context = {
+        "document": shown,
+        "html": html,
+        "contents": contents(html),
+        "versions": versions,
+        "in_force": in_force,
+        "is_coming": shown.effective_at > now,
+        "now": now,
+    }
+    return render(request, "consent/document.html", context)
 
 
 @never_cache
@@ -37,5 +50,8 @@ def professional_gate(request: HttpRequest) -> HttpResponse:
         response = redirect(target)
         gate.open_gate(request, response)
         return response
+    if gate.is_open(request):
+        return redirect(target)
     warning = Document.objects.current(Document.Kind.GATE, timezone.now())
-    return render(request, "consent/gate.html", {"document": warning, "next": target})
+    back = gate.way_back(request, target)
+    return render(request, "consent/gate.html", {"document": warning, "next": target, "back": back})

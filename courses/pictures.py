@@ -20,7 +20,7 @@ THUMBNAIL = 320
 class Picture:
     """A re-encoded picture and its size."""
 
-    content: ContentFile[bytes]
+    content: "ContentFile[bytes]"
     width: int
     height: int
 
@@ -46,7 +46,7 @@ def is_picture(upload: Any) -> None:
         raise ValidationError("图片太大，请缩小到四千万像素以内")
 
 
-def tidy(upload: File[bytes]) -> Picture:
+def tidy(upload: "File[bytes]") -> Picture:
     """Decode a picture and encode it anew, upright, no wider than a page needs, without any metadata."""
     is_picture(upload)
     with Image.open(upload, formats=FORMATS) as image:
@@ -55,7 +55,7 @@ def tidy(upload: File[bytes]) -> Picture:
     return _encode(upright)
 
 
-def blur(upload: File[bytes]) -> Picture:
+def blur(upload: "File[bytes]") -> Picture:
     """Make a small picture in which nothing can be recognised."""
     upload.seek(0)
     with Image.open(upload, formats=FORMATS) as image:
