@@ -1,5 +1,6 @@
 """What is taught: courses, their lessons, and the pictures and videos in them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.validators import MinValueValidator
@@ -22,10 +23,10 @@ class CourseQuerySet(models.QuerySet["Course"]):
     def published(self) -> "CourseQuerySet":
         return self.filter(published_at__lte=timezone.now()).order_by("position", "pk")
 
-    def search(self, words: str) -> "CourseQuerySet":
-        """Keep courses whose title or subtitle holds every word."""
+    def search(self, words: Iterable[str]) -> "CourseQuerySet":
+        """Keep courses whose title or subtitle holds every one of these words (`titles.words`)."""
         found = self
-        for word in titles.words(words):
+        for word in words:
             found = found.filter(title_key__contains=word)
         return found
 

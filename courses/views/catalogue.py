@@ -1,6 +1,7 @@
 """Finding courses and reading lessons."""
 
 import re
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -26,10 +27,15 @@ def catalogue(request: HttpRequest) -> HttpResponse:
     courses = Course.objects.published().search(words)
     if behind:
         courses = courses.after(position=int(behind[1]), pk=int(behind[2]))
-    shown = services.cards(courses[: PAGE_SIZE + 1], words=words)
-    context = {"q": typed, "courses": shown[:PAGE_SIZE], "continued": bool(behind), "more": len(shown) > PAGE_SIZE}
-    if not shown:
-        context["suggested"] = services.cards(Course.objects.published()[:SUGGESTED])
+    found = services.cards(courses[: PAGE_SIZE + 1], words=words)
+    shown = found[:PAGE_SIZE]
+    context = {
+        "q": typed,
+        "courses": shown,
+        "suggested": [] if shown else services.cards(Course.objects.published()[:SUGGESTED]),
+        "first_page": f"?{urlencode({'q': typed})}" if behind else "",
+        "next_page": f"?{urlencode({'q': typed, 'after': shown[-1].place})}" if len(found) > PAGE_SIZE else "",
+    }
     return render(request, "courses/catalogue.html", context)
 
 
@@ -37,9 +43,17 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 def course(request: HttpRequest, slug: str) -> HttpResponse:
     """Say what a course teaches, to whom, and what it costs."""
     shown = get_object_or_404(Course.objects.published(), slug=slug)
-    lessons = shown.lessons.order_by("number").values(*OUTLINE)
-    enrolled = Enrollment.objects.live().of(request.user).filter(course=shown).exists()
-    return render(request, "courses/course.html", {"course": shown, "lessons": lessons, "enrolled": enrolled})
+    outline = list(shown.lessons.order_by("number").values(*OUTLINE))
+    context = {
+        "course": shown,
+        "course_url": shown.get_absolute_url(),
+        "outline": outline,
+        "minutes": sum(row["minutes"] for row in outline),
+        "free": next((row for row in outline if row["is_free"]), None),
+        "price": services.price(shown.price_fen),
+        "enrolled": Enrollment.objects.live().of(request.user).filter(course=shown).exists(),
+    }
+    return render(request, "courses/course.html", context)
 
 
 @require_safe
@@ -48,22 +62,23 @@ def lesson(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     lessons = Lesson.objects.published().select_related("course")
     shown = get_object_or_404(lessons, course__slug=slug, number=number)
     if not services.may_read(reader=request.user, lesson=shown):
-        messages.info(request, f"第 {shown.number} 课需要购买课程后学习")
+        messages.info(request, f"第 {shown.number} 课要购买课程之后才能学习")
         return redirect(shown.course)
-    is_open = gate.is_open(request) if shown.holds_professional else True
+    is_open = not shown.holds_professional or gate.is_open(request)
     if shown.is_professional and not is_open:
         return gate.lead_there(request)
-    return render(request, "courses/lesson.html", _page(shown, is_open=is_open))
+    return render(request, "courses/lesson.html", _lesson_page(shown, is_open=is_open))
 
 
-def _page(lesson: Lesson, *, is_open: bool) -> dict[str, object]:
-    outline = list(lesson.course.lessons.order_by("number").values(*OUTLINE))
-    here = next(index for index, row in enumerate(outline) if row["number"] == lesson.number)
+def _lesson_page(shown: Lesson, *, is_open: bool) -> dict[str, object]:
+    outline = list(shown.course.lessons.order_by("number").values(*OUTLINE))
+    here = [row["number"] for row in outline].index(shown.number)
     return {
-        "lesson": lesson,
-        "course": lesson.course,
-        "html": lesson.body_html if is_open else lesson.veiled_html,
-        "video": lesson.media.filter(kind="video").first(),
+        "lesson": shown,
+        "course": shown.course,
+        "course_url": shown.course.get_absolute_url(),
+        "html": shown.body_html if is_open else shown.veiled_html,
+        "video": shown.media.filter(kind="video").first(),
         "is_open": is_open,
         "outline": outline,
         "previous": outline[here - 1] if here else None,
