@@ -1,0 +1,38 @@
+"""The cast: alice owns what the test is about, bob is another member; and what every test keeps its hands off."""
+
+from datetime import datetime
+
+import pytest
+from django.core.cache import cache
+from django.utils import timezone
+
+from accounts.models import User
+from consent import services
+from tests.factories import make_member
+
+
+@pytest.fixture(autouse=True)
+def _own_files_and_an_empty_cache(settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path / "media"
+    cache.clear()
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def documents(db):
+    """The shipped texts, in force."""
+    return {document.kind: document for document in services.publish_documents(now=timezone.now())}
+
+
+@pytest.fixture
+def alice(db) -> User:
+    return make_member(email="alice@example.com", name="王爱丽")
+
+
+@pytest.fixture
+def bob(db) -> User:
+    return make_member(email="bob@example.com", name="李波")

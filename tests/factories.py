@@ -1,0 +1,62 @@
+"""Makers of what tests need; each takes what matters to the test and makes up the rest."""
+
+from io import BytesIO
+from itertools import count
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.utils import timezone
+from PIL import Image
+
+from accounts.models import User
+from courses.models import Course, Lesson, Media
+
+_numbers = count(1)
+
+
+def make_member(*, password: str = "correct horse battery", **fields: Any) -> User:
+    fields.setdefault("email", f"member{next(_numbers)}@example.com")
+    fields.setdefault("adult_at", timezone.now())
+    return User.objects.create_user(password=password, **fields)
+
+
+def make_course(*, lessons: int = 0, **fields: Any) -> Course:
+    number = next(_numbers)
+    course = Course.objects.create(
+        **{
+            "slug": f"course-{number}",
+            "title": f"课程 {number}",
+            "subtitle": "副标题",
+            "summary": "一两句简介",
+            "body": "- 学到一些",
+            "audience": "妇产科医生",
+            "price_fen": 19900,
+            "published_at": timezone.now(),
+            **fields,
+        }
+    )
+    for place in range(1, lessons + 1):
+        make_lesson(course=course, number=place)
+    return course
+
+
+def make_lesson(*, course: Course | None = None, **fields: Any) -> Lesson:
+    defaults = {"number": 1, "title": f"课时 {next(_numbers)}", "body": "正文", "minutes": 10}
+    return Lesson.objects.create(course=course or make_course(), **{**defaults, **fields})
+
+
+def make_picture(*, lesson: Lesson, **fields: Any) -> Media:
+    defaults = {"kind": "picture", "name": f"picture-{next(_numbers)}", "alt": "一张图", "file": picture_file()}
+    return Media.objects.create(lesson=lesson, **{**defaults, **fields})
+
+
+def make_video(*, lesson: Lesson, content: bytes = b"\0\0\0\x20ftypisom" + bytes(range(256)) * 40, **fields: Any) -> Media:
+    defaults = {"kind": "video", "name": f"video-{next(_numbers)}", "alt": "一段视频"}
+    file = ContentFile(content, name="video.mp4")
+    return Media.objects.create(lesson=lesson, file=file, **{**defaults, **fields})
+
+
+def picture_file(*, size: tuple[int, int] = (640, 360), kind: str = "PNG", **options: Any) -> ContentFile:
+    out = BytesIO()
+    Image.radial_gradient("L").resize(size).convert("RGB").save(out, kind, **options)
+    return ContentFile(out.getvalue(), name=f"picture.{kind.lower()}")
