@@ -1,0 +1,169 @@
+"""Reaching people: a row now, sent by the clock within a second or two."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from smtplib import SMTPRecipientsRefused
+from typing import Any
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import connection, transaction
+from django.db.models import F
+
+from accounts import sms
+from accounts.models import Message, User
+from accounts.models.message import hash_of_destination
+
+BATCH = 8
+# As long as a network call may take, several times over: whoever died while sending is taken over after it.
+LEASE = timedelta(seconds=30)
+BACKOFF = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200)]
+DAILY_CAP = {Message.Channel.SMS: 10, Message.Channel.MAIL: 30}
+LOCK_SPACE = 0x6D736773  # "msgs": one sender for each channel at a time
+REFUSED = (sms.SmsRefused, SMTPRecipientsRefused)
+
+
+def send_message(
+    *,
+    channel: str,
+    to: str,
+    body: str,
+    now: datetime,
+    subject: str = "",
+    member: User | None = None,
+    template: str = Message.Template.NOTICE,
+    params: dict[str, str] | None = None,
+    valid_for: timedelta | None = None,
+) -> Message:
+    """Write down what somebody must be told; after `valid_for` it is not sent any more."""
+    return Message.objects.create(
+        channel=channel,
+        to=to,
+        to_hash=hash_of_destination(to),
+        subject=subject,
+        body=body,
+        member=member,
+        template=template,
+        params={"text": body} if params is None else params,
+        created_at=now,
+        next_attempt_at=now,
+        expires_at=now + valid_for if valid_for else None,
+    )
+
+
+def notify(*, member: User, subject: str, text: str, now: datetime) -> Message | None:
+    """Tell a member by SMS, or by mail when they have no proven number; nothing when they can be reached by neither."""
+    if member.phone and member.phone_verified:
+        return send_message(channel=Message.Channel.SMS, to=member.phone, body=text, member=member, now=now)
+    if member.email:
+        headed = f"【{settings.SITE_NAME}】{subject}"
+        mail = Message.Channel.MAIL
+        return send_message(channel=mail, to=member.email, subject=headed, body=text, member=member, now=now)
+    return None
+
+
+def has_reached_daily_cap(*, to: str, channel: str, now: datetime) -> bool:
+    """Tell whether a number or address has been sent enough for a day, whoever asked for it."""
+    since = now - timedelta(days=1)
+    return (
+        Message.objects.to_destination(to, channel=channel, since=since).count() >= DAILY_CAP[Message.Channel(channel)]
+    )
+
+
+def deliver_due_messages(*, channel: str, now: datetime) -> int:
+    """Send one batch of what is due on a channel, and return how many rows were taken up.
+
+    One sender a channel: a mail server that hangs keeps one worker waiting, never all of them.
+    """
+    if not _try_lock(channel):
+        return 0
+    try:
+        claimed = _claim(channel=channel, now=now)
+        for row, outcome in zip(claimed, _send_side_by_side(claimed, now=now), strict=True):
+            _record(row, outcome, now=now)
+        return len(claimed)
+    finally:
+        _unlock(channel)
+
+
+def drop_outdated_messages(*, now: datetime) -> int:
+    """Delete rows that are older than a week, sent or not."""
+    return Message.objects.outdated(now).delete()[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one attempt: sent, or the name of what went wrong and whether to try again."""
+
+    error: str = ""
+    final: bool = False
+
+
+EXPIRED = Outcome(error="Expired", final=True)
+
+
+def _claim(*, channel: str, now: datetime) -> list[Message]:
+    """Take a batch and push its next attempt behind the lease, so that no lock is held while the network is asked."""
+    with transaction.atomic():
+        due = Message.objects.due(now).filter(channel=channel)
+        rows = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
+        ids = [row.pk for row in rows]
+        Message.objects.filter(pk__in=ids).update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1)
+    for row in rows:
+        row.attempts += 1
+    return rows
+
+
+def _send_side_by_side(rows: list[Message], *, now: datetime) -> Iterable[Outcome]:
+    with ThreadPoolExecutor(max_workers=BATCH) as pool:
+        return list(pool.map(lambda row: _attempt(row, now=now), rows))
+
+
+def _attempt(row: Message, *, now: datetime) -> Outcome:
+    """Send one message; runs beside others, so it touches no database."""
+    if row.expires_at is not None and row.expires_at <= now:
+        return EXPIRED
+    try:
+        _transmit(row)
+    except REFUSED as refusal:
+        return Outcome(error=type(refusal).__name__, final=True)
+    except Exception as error:  # whatever a channel throws, the other rows go on
+        return Outcome(error=type(error).__name__)
+    return Outcome()
+
+
+def _transmit(row: Message) -> None:
+    if row.channel == Message.Channel.SMS:
+        message = sms.Sms(to=row.to, template=row.template, params=row.params or {}, text=row.body)
+        sms.get_backend().send(message)
+    else:
+        EmailMessage(subject=row.subject or "", body=row.body, to=[row.to]).send()
+
+
+def _record(row: Message, outcome: Outcome, *, now: datetime) -> None:
+    """Empty a row that is settled, or say when it is tried again."""
+    changes: dict[str, Any] = {"error": outcome.error[:80]}
+    if not outcome.error:
+        changes |= {"sent_at": now, **_emptied()}
+    elif outcome.final or row.attempts > len(BACKOFF):
+        changes |= {"failed_at": now, **_emptied()}
+    else:
+        changes |= {"next_attempt_at": now + BACKOFF[row.attempts - 1]}
+    Message.objects.filter(pk=row.pk).update(**changes)
+
+
+def _emptied() -> dict[str, None]:
+    return {"to": None, "subject": None, "body": None, "params": None}
+
+
+def _try_lock(channel: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK_SPACE, channel])
+        return bool(cursor.fetchone()[0])
+
+
+def _unlock(channel: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [LOCK_SPACE, channel])

@@ -1,0 +1,8 @@
+from accounts.sms import Sms
+
+
+class ConsoleBackend:
+    """Prints each message where the worker runs."""
+
+    def send(self, sms: Sms) -> None:
+        print(f"SMS {sms.to}: {sms.signed_text}")

@@ -1,0 +1,10 @@
+from accounts.sms import Sms
+
+outbox: list[Sms] = []
+
+
+class MemoryBackend:
+    """Keeps messages in `outbox`, for tests."""
+
+    def send(self, sms: Sms) -> None:
+        outbox.append(sms)
