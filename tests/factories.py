@@ -1,5 +1,6 @@
 """Makers of what tests need; each takes what matters to the test and makes up the rest."""
 
+from datetime import timedelta
 from io import BytesIO
 from itertools import count
 from typing import Any
@@ -9,6 +10,7 @@ from django.utils import timezone
 from PIL import Image
 
 from accounts.models import User
+from consent.models import Document
 from courses.models import Course, Lesson, Media
 
 _numbers = count(1)
@@ -18,6 +20,14 @@ def make_member(*, password: str = "correct horse battery", **fields: Any) -> Us
     fields.setdefault("email", f"member{next(_numbers)}@example.com")
     fields.setdefault("adult_at", timezone.now())
     return User.objects.create_user(password=password, **fields)
+
+
+def make_document(**fields: Any) -> Document:
+    defaults = {"kind": "agreement", "version": "1.0", "body": "正文。", "summary": "第一版。"}
+    wanted = {**defaults, **fields}
+    wanted.setdefault("title", Document.Kind(wanted["kind"]).label)
+    wanted.setdefault("effective_at", timezone.now() - timedelta(days=1))
+    return Document.objects.create(announced_at=wanted["effective_at"] - timedelta(days=7), **wanted)
 
 
 def make_course(*, lessons: int = 0, **fields: Any) -> Course:
