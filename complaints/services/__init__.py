@@ -1,0 +1,47 @@
+"""What can happen to a case: a person asks, staff answer, the clock watches the promise."""
+
+from complaints.services.asking import (
+    AlreadySaid,
+    CaseClosed,
+    Contact,
+    Opened,
+    ThreadMovedOn,
+    open_case,
+    reply,
+)
+from complaints.services.clock import alarm_overdue_cases, delete_outlived_cases, remind_due_cases
+from complaints.services.desk import (
+    SUPPORT_PERMISSIONS,
+    AlreadyClaimed,
+    NotEntitled,
+    OwnCase,
+    SomebodyElsesCase,
+    answer,
+    claim_case,
+    close_case,
+    colleagues,
+    hand_over,
+)
+
+__all__ = [
+    "SUPPORT_PERMISSIONS",
+    "AlreadyClaimed",
+    "AlreadySaid",
+    "CaseClosed",
+    "Contact",
+    "NotEntitled",
+    "Opened",
+    "OwnCase",
+    "SomebodyElsesCase",
+    "ThreadMovedOn",
+    "alarm_overdue_cases",
+    "answer",
+    "claim_case",
+    "close_case",
+    "colleagues",
+    "delete_outlived_cases",
+    "hand_over",
+    "open_case",
+    "remind_due_cases",
+    "reply",
+]

@@ -1,0 +1,164 @@
+"""Asking, and reading the answer: with an account, or with a code."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from allauth.core.ratelimit import respond_429
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from complaints import codes, limits, services
+from complaints.forms import GUIDANCE, CaseForm, ClaimCodeForm, SaidForm
+from complaints.models import PROMISE, Case
+
+PER_PAGE = 20
+SHOWN_AT_ONCE = 5
+form_page = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def _unlisted(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Keep a page whose address is its key out of caches and search engines."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        response["X-Robots-Tag"] = "noindex, nofollow, noarchive"
+        return response
+
+    return never_cache(guarded)
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    """Say what can be asked, what we promise, and where the answers are."""
+    return _index(request, ClaimCodeForm())
+
+
+@require_POST
+def look_up(request: HttpRequest) -> HttpResponse:
+    """Lead who has a code to its case."""
+    form = ClaimCodeForm(request.POST)
+    if form.is_valid():
+        return redirect("complaints:claimed_case", code=codes.grouped(form.cleaned_data["code"]))
+    return _index(request, form)
+
+
+def _index(request: HttpRequest, form: ClaimCodeForm) -> HttpResponse:
+    mine = Case.objects.none()
+    if request.user.is_authenticated:
+        mine = Case.objects.for_member(request.user).unfinished().newest_first()[:SHOWN_AT_ONCE]
+    kinds = [(kind, GUIDANCE[kind].lead) for kind in Case.Kind]
+    context = {"form": form, "kinds": kinds, "rows": _rows(mine), "promise": PROMISE.days}
+    return render(request, "complaints/index.html", context)
+
+
+def _rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
+    now = timezone.now()
+    return [{"case": case, "left": case.days_left(now), "used": case.days_used(now)} for case in cases]
+
+
+@form_page
+def new_case(request: HttpRequest, kind: str) -> HttpResponse:
+    """Take down what a person asks; what they typed stays whatever goes wrong."""
+    if kind not in Case.Kind.values:
+        raise Http404
+    form = CaseForm(request.POST or None, kind=Case.Kind(kind))
+    too_often = request.method == "POST" and limits.NEW_CASES.is_reached(request)
+    if too_often:
+        form.add_error(None, "提交得太频繁了，请一小时后再试。您写的内容还在下面，可以先复制保存。")
+    elif form.is_valid():
+        limits.NEW_CASES.count(request)
+        return _opened(request, form, kind)
+    context = {"form": form, "kind": Case.Kind(kind), "lead": GUIDANCE[Case.Kind(kind)].lead, "promise": PROMISE.days}
+    return render(request, "complaints/new_case.html", context, status=429 if too_often else 200)
+
+
+def _opened(request: HttpRequest, form: CaseForm, kind: str) -> HttpResponse:
+    opened = services.open_case(
+        kind=kind,
+        subject=form.cleaned_data["subject"],
+        body=form.cleaned_data["body"],
+        contact=form.contact(),
+        member=request.user if request.user.is_authenticated else None,
+        form_token=form.cleaned_data["form_token"],
+        now=timezone.now(),
+    )
+    if opened.claim_code:
+        return redirect("complaints:claimed_case", code=opened.claim_code)
+    return redirect("complaints:my_case", number=opened.case.number)
+
+
+@_unlisted
+@form_page
+def claimed_case(request: HttpRequest, code: str) -> HttpResponse:
+    """Show a case to who has its code."""
+    if limits.WRONG_CODES.is_reached(request):
+        return respond_429(request)
+    case = Case.objects.with_claim_code(code).first()
+    if case is None:
+        limits.WRONG_CODES.count(request)
+        return render(request, "complaints/no_such_code.html", status=404)
+    return _dialogue(request, case, {"claim_code": codes.grouped(codes.normalise(code))})
+
+
+@login_required
+@require_safe
+def my_cases(request: HttpRequest) -> HttpResponse:
+    """List what a member asked."""
+    cases = Case.objects.for_member(request.user).newest_first()
+    page = Paginator(cases, PER_PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "rows": _rows(page), "promise": PROMISE.days}
+    return render(request, "complaints/my_cases.html", context)
+
+
+@login_required
+@form_page
+def my_case(request: HttpRequest, number: str) -> HttpResponse:
+    """Show a member one case of theirs; anybody else's does not exist."""
+    case = get_object_or_404(Case.objects.for_member(request.user), number=number)
+    return _dialogue(request, case, {})
+
+
+def _dialogue(request: HttpRequest, case: Case, context: dict[str, Any]) -> HttpResponse:
+    form = SaidForm(request.POST or None)
+    if request.method == "POST" and limits.REPLIES.is_reached(request):
+        form.add_error(None, "回复得太频繁了，请一小时后再试。")
+    elif form.is_valid() and _said(request, case, form):
+        return redirect(request.path)
+    if form.is_bound:
+        case.refresh_from_db()
+    now = timezone.now()
+    shown = {
+        "case": case,
+        "entries": list(case.entries.order_by("pk")),
+        "form": form,
+        "used": case.days_used(now),
+        "left": case.days_left(now),
+        "promise": PROMISE.days,
+    }
+    return render(request, "complaints/case.html", shown | context)
+
+
+def _said(request: HttpRequest, case: Case, form: SaidForm) -> bool:
+    """Add the reply; tell in the form why it was not added."""
+    limits.REPLIES.count(request)
+    said = form.cleaned_data
+    try:
+        services.reply(case_id=case.pk, body=said["body"], seen=said["seen"], now=timezone.now())
+    except services.AlreadySaid:
+        return True
+    except services.ThreadMovedOn:
+        form.add_error(None, "刚刚有了新的内容，请看过再发送；您写的还在下面。")
+    except services.CaseClosed:
+        form.add_error(None, "这件事已经办结，不能再补充。仍有异议的，可以提出申诉。")
+    else:
+        messages.success(request, "已发送，我们会尽快答复。")
+        return True
+    return False
