@@ -1,0 +1,70 @@
+"""What every page may say about the site itself: computed once, the same for everybody."""
+
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.functional import cached_property
+from django.utils.safestring import SafeString, mark_safe
+
+ADDRESSES = {
+    "home": "home",
+    "courses": "courses:catalogue",
+    "complaints": "complaints:index",
+    "me": "accounts:me",
+    "my_courses": "courses:my_courses",
+    "orders": "courses:orders",
+    "payment_accounts": "courses:payment_accounts",
+    "my_cases": "complaints:my_cases",
+    "close": "accounts:close",
+    "login": "account_login",
+    "signup": "account_signup",
+    "logout": "account_logout",
+    "email": "account_email",
+    "phone": "account_change_phone",
+    "password": "account_change_password",
+    "second_step": "mfa_index",
+    "devices": "usersessions_list",
+    "admin": "admin:index",
+}
+POLICIES = {"agreement": "服务协议", "privacy": "隐私政策"}
+
+
+class Addresses(dict[str, SafeString]):
+    """Addresses by short name, looked up when first printed: a page prints a dozen of them."""
+
+    def __missing__(self, name: str) -> SafeString:
+        self[name] = mark_safe(reverse(ADDRESSES[name]))  # noqa: S308 - our own routes
+        return self[name]
+
+
+class Site:
+    """The parts of a page that never change while the process runs."""
+
+    def __init__(self) -> None:
+        self.name: str = settings.SITE_NAME
+        self.operator: dict[str, Any] = settings.OPERATOR
+        self.urls = Addresses()
+
+    @cached_property
+    def assets(self) -> SafeString:
+        """Style sheets, scripts and icons; each name costs a look-up in the manifest."""
+        return render_to_string("partials/assets.html")
+
+    @cached_property
+    def footer(self) -> SafeString:
+        policies = [(reverse("consent:document", args=[kind]), title) for kind, title in POLICIES.items()]
+        return render_to_string("partials/footer.html", {"site": self, "policies": policies})
+
+
+@cache
+def the_site() -> Site:
+    return Site()
+
+
+def site(request: HttpRequest) -> dict[str, Site]:
+    """Give every template `site`."""
+    return {"site": the_site()}
