@@ -5,10 +5,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-import phonenumbers
 from django import forms
 
-from accounts.models import User
+from accounts import phone
 from complaints import codes
 from complaints.models import Case
 from complaints.services import Contact
@@ -108,15 +107,10 @@ class CaseForm(forms.Form):
     def clean_contact_phone(self) -> str:
         """Return the number as E.164, so that an SMS can be sent to it."""
         typed = self.cleaned_data["contact_phone"]
-        if not typed:
-            return ""
         try:
-            number = phonenumbers.parse(typed, "CN")
-        except phonenumbers.NumberParseException:
-            number = None
-        if number is None or not phonenumbers.is_valid_number(number):
-            raise forms.ValidationError("这个号码不对，请检查；不想留可以空着")
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            return phone.normalised(typed) if typed else ""
+        except phone.NotAMobileNumber:
+            raise forms.ValidationError("这不像一个手机号，请检查；不想留可以空着") from None
 
     def contact(self) -> Contact:
         said = self.cleaned_data

@@ -46,7 +46,7 @@ def colleagues() -> QuerySet[User]:
 
 @transaction.atomic
 def claim_case(*, case_id: int, by: User, now: datetime) -> Case:
-    """Put one's name on a case that nobody handles.
+    """Put one's name on a case that nobody handles, and say in the dialogue that somebody does now.
 
     :raises NotEntitled: without the permission to answer
     :raises OwnCase: when they brought it themselves
@@ -60,6 +60,7 @@ def claim_case(*, case_id: int, by: User, now: datetime) -> Case:
     if case.assigned_to_id == by.pk:
         raise AlreadyClaimed
     _take(case, by)
+    thread.add_from_system(case, body="客服已开始处理此事。", now=now)
     log.info("case.claimed", case=case.pk, by=by.pk)
     return case
 

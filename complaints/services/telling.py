@@ -25,20 +25,21 @@ def tell_of_decision(case: Case, *, now: datetime) -> None:
 
 def _tell(case: Case, *, news: str, now: datetime) -> None:
     subject = f"您的{case.get_kind_display()}{news}"
-    if case.member is not None:
+    if case.member is None:
+        where = f"凭查询码查看：{settings.SITE_URL}{reverse('complaints:index')}"
+        _write_to_contact(case, subject=subject, text=f"{subject}（编号 {case.number}）。{where}", now=now)
+    elif not case.member.is_closing:  # nothing is sent any more to who is leaving
         where = f"登录后查看：{settings.SITE_URL}{reverse('complaints:my_case', args=[case.number])}"
         accounts.notify(member=case.member, subject=subject, text=f"{subject}（编号 {case.number}）。{where}", now=now)
-        return
-    where = f"凭查询码查看：{settings.SITE_URL}{reverse('complaints:index')}"
-    _write_to_contact(case, subject=subject, text=f"{subject}（编号 {case.number}）。{where}", now=now)
 
 
 def _write_to_contact(case: Case, *, subject: str, text: str, now: datetime) -> None:
     """Use what the person left with the case; who left nothing comes back with their code."""
     if case.contact_email:
-        accounts.send_message(channel=Message.Channel.MAIL, to=case.contact_email, subject=subject, text=text, now=now)
+        headed, mail = f"【{settings.SITE_NAME}】{subject}", Message.Channel.MAIL
+        accounts.send_message(channel=mail, to=case.contact_email, subject=headed, body=text, now=now)
     elif case.contact_phone:
-        accounts.send_message(channel=Message.Channel.SMS, to=case.contact_phone, subject=subject, text=text, now=now)
+        accounts.send_message(channel=Message.Channel.SMS, to=case.contact_phone, body=text, now=now)
 
 
 def tell_desk(people: Iterable[User], cases: list[Case], *, subject: str, now: datetime) -> None:
