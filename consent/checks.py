@@ -16,7 +16,6 @@ from consent.fields import KeyedHashField, SealedMixin
 OURS = ("config", "consent", "accounts", "courses", "library", "complaints", "governance")
 REQUIRED = ("clause", "purpose", "owner", "on_close")
 
-Field = models.Field[Any, Any]
 Model = type[models.Model]
 
 
@@ -130,7 +129,7 @@ def _dangling_problems(model: Model) -> Iterator[Error]:
             yield _error(8, model, f"would be left with a {f.name} that has gone", "null=True, or own it through there")
 
 
-def _points_at_rows_that_go(f: Field) -> bool:
+def _points_at_rows_that_go(f: "models.Field[Any, Any]") -> bool:
     target = f.related_model if f.remote_field else None
     if not isinstance(target, type) or target is get_user_model():
         return False  # keys to the member have their own rules
@@ -138,7 +137,7 @@ def _points_at_rows_that_go(f: Field) -> bool:
     return said is not None and getattr(said, "on_close", None) == inventory.DELETE
 
 
-def _names_somebody(f: Field) -> bool:
+def _names_somebody(f: "models.Field[Any, Any]") -> bool:
     if isinstance(f, SealedMixin | KeyedHashField | models.FileField):
         return True
     return (f.remote_field is not None and f.related_model is get_user_model()) or _points_at_rows_that_go(f)
