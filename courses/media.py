@@ -27,6 +27,10 @@ ASK_EACH_TIME = "private, no-cache"
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
+def content_type(name: str) -> str:
+    return CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")
+
+
 class Unsatisfiable(Exception):
     """The range begins behind the end of the file."""
 
@@ -43,10 +47,6 @@ class Stored:
     def etag(self) -> str:
         return f'"{int(self.modified.timestamp() * 1_000_000):x}-{self.size:x}"'
 
-    @property
-    def content_type(self) -> str:
-        return CONTENT_TYPES.get(self.name.rpartition(".")[2], "application/octet-stream")
-
 
 def respond(request: HttpRequest, field: FieldFile, *, cache: str = ASK_EACH_TIME) -> HttpResponseBase:
     """Answer with a file whose right to be seen has been checked.
@@ -60,7 +60,7 @@ def respond(request: HttpRequest, field: FieldFile, *, cache: str = ASK_EACH_TIM
     else:
         response = _conditional(request, field, stored)
     if response.status_code < 300:
-        response["Content-Type"] = stored.content_type
+        response["Content-Type"] = content_type(stored.name)
     response["Cache-Control"] = cache
     return response
 

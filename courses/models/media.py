@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from courses import pictures, videos
+from courses.media import content_type
 from courses.models.catalogue import Lesson
 
 
@@ -80,6 +81,10 @@ class Media(models.Model):
     @property
     def needs_gate(self) -> bool:
         return self.is_professional or self.lesson.is_professional
+
+    @property
+    def content_type(self) -> str:
+        return content_type(self.file.name or "")
 
     def _tidy(self) -> None:
         """Encode new pictures anew, and keep a blurred copy of what may only be seen past the gate."""
