@@ -13,8 +13,10 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.core.exceptions import FieldError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models.lookups import Exact, Lookup
 from django_cryptography.core.signing import FernetSigner
 from django_cryptography.fields import EncryptedMixin
 from django_cryptography.utils.crypto import FernetBytes
@@ -62,6 +64,15 @@ class ColumnCipher:
         return _box(master, self.column).decrypt(data[2 + length :], ttl)
 
 
+class OnlyNone(Exact):
+    """`field=None`, which Django asks for as "exact"; any value would be compared with ciphertext and never found."""
+
+    def __init__(self, lhs: Any, rhs: Any) -> None:
+        if rhs is not None:
+            raise FieldError("A sealed field can only be compared with None")
+        super().__init__(lhs, rhs)
+
+
 class SealedMixin(EncryptedMixin):
     """A field whose column holds only ciphertext; it cannot be searched, only read."""
 
@@ -70,6 +81,9 @@ class SealedMixin(EncryptedMixin):
     def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
         super().contribute_to_class(cls, name, **kwargs)
         self._fernet = ColumnCipher(f"{cls._meta.label_lower}.{name}")
+
+    def get_lookup(self, lookup_name: str) -> type[Lookup] | None:
+        return OnlyNone if lookup_name == "exact" else super().get_lookup(lookup_name)
 
     def _dump(self, value: object) -> bytes:
         return self._fernet.encrypt(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False))
