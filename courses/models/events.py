@@ -1,0 +1,94 @@
+"""The inbox: what the channels told us, without what it says of the buyer."""
+
+from datetime import datetime
+
+import pgtrigger
+from django.db import models
+from django.db.models import Q
+
+from consent.inventory import after
+from courses.models.orders import BECAUSE, KEPT_YEARS
+from courses.models.payment_accounts import Channel, PaymentAccount
+from courses.models.payments import Payment
+
+
+class PaymentEventQuerySet(models.QuerySet["PaymentEvent"]):
+    def stranded(self, before: datetime) -> "PaymentEventQuerySet":
+        """Keep notices that came and were never applied: the process died in between."""
+        received = self.filter(outcome=PaymentEvent.Outcome.RECEIVED, received_at__lt=before)
+        return received.order_by("received_at", "pk")
+
+
+class PaymentEvent(models.Model):
+    """One verified notice of a channel, stored before it is applied.
+
+    Only the facts that settling needs are kept; who the buyer is, and the token of an agreement, never get here.
+    """
+
+    class Kind(models.TextChoices):
+        TRADE = "trade", "交易"
+        AGREEMENT = "agreement", "签约"
+
+    class Outcome(models.TextChoices):
+        RECEIVED = "received", "待处理"
+        APPLIED = "applied", "已生效"
+        DUPLICATE = "duplicate", "重复"
+        MISMATCH = "mismatch", "不符"
+        UNKNOWN = "unknown", "未知单号"
+        AUTO_REFUND = "auto_refund", "自动退款"
+        IGNORED = "ignored", "无需处理"
+
+    channel = models.CharField("渠道", max_length=10, choices=Channel.choices)
+    event_id = models.CharField("渠道通知号", max_length=128)
+    kind = models.CharField("种类", max_length=10, choices=Kind.choices)
+    payment = models.ForeignKey(Payment, models.CASCADE, null=True, related_name="events", verbose_name="付款")
+    account = models.ForeignKey(
+        PaymentAccount, models.SET_NULL, null=True, related_name="events", verbose_name="支付账号"
+    )
+    facts = models.JSONField("内容")
+    outcome = models.CharField("结果", max_length=12, choices=Outcome.choices, default=Outcome.RECEIVED)
+    received_at = models.DateTimeField("收到时间")
+
+    objects = PaymentEventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "支付通知"
+        default_permissions = ("view",)
+        indexes = [
+            models.Index(fields=["received_at", "id"], condition=Q(outcome="received"), name="notices_not_applied"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["channel", "event_id"], name="a_notice_is_stored_once"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="notices_stay", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="notices_never_change",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange(exclude=["outcome", "account"]),
+            ),
+            pgtrigger.Protect(
+                name="an_outcome_is_written_once",
+                operation=pgtrigger.Update,
+                condition=~pgtrigger.Q(old__outcome="received")
+                & pgtrigger.Q(old__outcome__df=pgtrigger.F("new__outcome")),
+            ),
+            # A forgotten account takes its key along; nobody else's is ever put there.
+            pgtrigger.Protect(
+                name="notices_only_lose_their_account",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__account__df=pgtrigger.F("new__account"), new__account__isnull=False),
+            ),
+        ]
+
+    class PersonalData:
+        clause = "二1(2)C"
+        purpose = "支付渠道发来的付款通知"
+        owner = "payment__order__member"
+        on_close = {"account": None}
+        kept = {"channel", "event_id", "kind", "payment", "facts", "outcome", "received_at"}
+        until = after("received_at", years=KEPT_YEARS)
+        because = BECAUSE
+
+    def __str__(self) -> str:
+        return f"支付通知 #{self.pk}"
