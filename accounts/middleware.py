@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from allauth.core.exceptions import RateLimited
+from allauth.core.ratelimit import respond_429
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -22,6 +24,19 @@ class PrivatePagesMiddleware:
         if request.session.accessed and not response.has_header("Cache-Control"):
             patch_cache_control(response, private=True, no_store=True)
         return response
+
+
+class TooManyRequestsMiddleware:
+    """Turn a rate limit that allauth meets in the middle of something into the page that says so."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return respond_429(request) if isinstance(exception, RateLimited) else None
 
 
 class ClosingMembersMiddleware:

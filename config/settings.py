@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.middleware.PrivatePagesMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.TooManyRequestsMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.ClosingMembersMiddleware",
 ]
@@ -163,7 +164,7 @@ USE_TZ = True
 
 # ── Members ───────────────────────────────────────────────────────────────────
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.backends.PortalBackend"]
 PASSWORD_HASHERS = ["accounts.hashers.PortalArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -176,15 +177,56 @@ LOGIN_REDIRECT_URL = "accounts:me"
 STAFF_SECOND_STEP = env.bool("STAFF_SECOND_STEP", default=True)
 CLOSURE_COOLING_DAYS = env.int("CLOSURE_COOLING_DAYS", default=7)
 
+CODE_VALID_SECONDS = 600
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "add_email": "accounts.forms.AddEmailForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "change_phone": "accounts.forms.ChangePhoneForm",
+    "confirm_email_verification_code": "accounts.forms.ConfirmEmailForm",
+    "confirm_login_code": "accounts.forms.ConfirmLoginCodeForm",
+    "confirm_password_reset_code": "accounts.forms.ConfirmPasswordResetCodeForm",
+    "login": "accounts.forms.LoginForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+    "request_login_code": "accounts.forms.RequestLoginCodeForm",
+    "reset_password": "accounts.forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.forms.ResetPasswordKeyForm",
+    "signup": "accounts.forms.SignupForm",
+    "verify_phone": "accounts.forms.VerifyPhoneForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_USER_DISPLAY = "accounts.adapter.shown_name"
 ACCOUNT_LOGIN_METHODS = {"phone", "email"}
-ACCOUNT_SIGNUP_FIELDS = ["phone", "email", "password1*"]
-ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
-ACCOUNT_EMAIL_VERIFICATION = "optional"
+# One of number and address is enough; the form removes the other field, the login stage asks for one proof.
+ACCOUNT_SIGNUP_FIELDS = ["phone", "email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = CODE_VALID_SECONDS
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_PHONE_VERIFICATION_TIMEOUT = CODE_VALID_SECONDS
+ACCOUNT_PHONE_VERIFICATION_MAX_ATTEMPTS = 5
+ACCOUNT_PHONE_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = CODE_VALID_SECONDS
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 5
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = CODE_VALID_SECONDS
+ACCOUNT_PASSWORD_RESET_BY_CODE_MAX_ATTEMPTS = 5
 ACCOUNT_PREVENT_ENUMERATION = True
+# A hospital's doctors share an address: generous for each IP, strict for each number and account.
+ACCOUNT_RATE_LIMITS = {
+    "change_phone": "5/m/user",
+    "confirm_email": "1/10s/key,30/m/ip",
+    "login": "60/m/ip",
+    "login_failed": "30/m/ip,5/300s/key",
+    "request_login_code": "30/m/ip,3/m/key",
+    "reset_password": "20/m/ip,3/m/key",
+    "signup": "30/m/ip",
+    "verify_phone": "1/30s/key,30/m/ip",
+}
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
@@ -205,7 +247,7 @@ ALIYUN_SMS = {
     "access_key_id": env.str("ALIYUN_SMS_ACCESS_KEY_ID", default=""),
     "access_key_secret": env.str("ALIYUN_SMS_ACCESS_KEY_SECRET", default=""),
     "sign_name": env.str("ALIYUN_SMS_SIGN_NAME", default=SITE_NAME),
-    "template_code": env.str("ALIYUN_SMS_TEMPLATE_CODE", default=""),
+    "templates": env.dict("ALIYUN_SMS_TEMPLATES", default={}),
     "endpoint": env.str("ALIYUN_SMS_ENDPOINT", default="dysmsapi.aliyuncs.com"),
 }
 

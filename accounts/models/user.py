@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.phone import masked, masked_email
 from consent.fields import KeyedHashField, SealedCharField, keyed_hash
 from consent.inventory import DELETE
 
@@ -28,10 +29,22 @@ class UserManager(BaseUserManager["User"]):
     def create_superuser(self, *, email: str, password: str | None = None, **fields: Any) -> "User":
         return self.create_user(email=email, password=password, is_staff=True, is_superuser=True, **fields)
 
+    def with_proven_phone(self, phone: str) -> "User | None":
+        """Find whose number this is: who proved it by a code."""
+        return self.filter(phone_hash=hash_of_phone(phone), phone_verified=True).first()
+
     def with_phone(self, phone: str) -> "User | None":
-        """Find who has this E.164 number: whoever proved it before whoever only typed it."""
-        found = self.filter(phone_hash=hash_of_phone(phone)).order_by("-phone_verified", "-pk")
-        return found.first()
+        """Find who may sign in with this number and a password: its owner, or else who typed it last.
+
+        Whoever only typed it is asked for the code next, so that nobody enters by another person's number.
+        """
+        return self.filter(phone_hash=hash_of_phone(phone)).order_by("-phone_verified", "-pk").first()
+
+    def unproven(self) -> "models.QuerySet[User]":
+        """Keep sign-ups that were begun, where no code was ever entered: they own neither number nor address."""
+        began = Q(phone__isnull=False) | Q(emailaddress__isnull=False)
+        never_in = self.filter(began, phone_verified=False, last_login=None, is_staff=False)
+        return never_in.exclude(emailaddress__verified=True).distinct()
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -76,6 +89,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return f"会员 #{self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        # allauth writes "" for "no address"; two members without one must not collide.
+        self.email = self.email.lower() if self.email else None
+        super().save(*args, **kwargs)
+
+    @property
+    def shown_name(self) -> str:
+        """Call a member by name, or by what they sign in with, masked."""
+        return self.name or masked(self.phone) or masked_email(self.email) or str(self)
 
     @property
     def is_closing(self) -> bool:

@@ -1,0 +1,160 @@
+"""How allauth does things here: numbers, words, and mail and SMS that leave as rows."""
+
+import base64
+from datetime import timedelta
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import RateLimited
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django import forms
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import services
+from accounts.models import Message, User
+from accounts.phone import NotAMobileNumber, normalised
+from consent.fields import ColumnCipher, keyed_hash
+
+CODE_VALID = timedelta(seconds=settings.CODE_VALID_SECONDS)
+MINUTES = settings.CODE_VALID_SECONDS // 60
+OUR_STAGES = {
+    "allauth.account.stages.PhoneVerificationStage": "accounts.stages.PhoneVerificationStage",
+    "allauth.account.stages.EmailVerificationStage": "accounts.stages.EmailVerificationStage",
+}
+INVALID_PHONE = "请输入有效的手机号，例如 138 0013 8000；境外号码请带国家或地区代码，例如 +852 5123 4567"
+
+
+def shown_name(user: User) -> str:
+    """Call a member in messages of allauth's."""
+    return user.shown_name
+
+
+class PhoneField(forms.CharField):
+    """A mobile number as people write it; cleaned to E.164."""
+
+    widget = forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"label": "手机号", "max_length": 30, **kwargs})
+
+    def clean(self, value: Any) -> str:
+        text = super().clean(value)
+        if not text:
+            return ""
+        try:
+            return normalised(text)
+        except NotAMobileNumber:
+            raise forms.ValidationError(INVALID_PHONE, code="invalid_phone") from None
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "account_inactive": "这个账号已停用",
+        "cannot_remove_primary_email": "不能删除唯一的登录方式",
+        "duplicate_email": "这已经是您的邮箱",
+        "email_password_mismatch": "邮箱或密码不正确",
+        "phone_password_mismatch": "手机号或密码不正确",
+        "username_password_mismatch": "请输入手机号或邮箱",
+        "email_taken": "这个邮箱已经属于另一个账号，请直接登录",
+        "phone_taken": "这个手机号已经属于另一个账号，请直接登录",
+        "enter_current_password": "当前密码不正确",
+        "incorrect_code": "验证码不正确，请核对最新一条消息里的六位数字",
+        "incorrect_password": "密码不正确",
+        "too_many_login_attempts": "尝试次数过多，请 5 分钟后再试",
+        "rate_limited": "发送太频繁，请 1 分钟后再试",
+        "same_as_current": "与当前的相同，不需要更改",
+    }
+
+    # Numbers
+
+    def phone_form_field(self, **kwargs: Any) -> PhoneField:
+        return PhoneField(**{**kwargs, "label": "手机号"})
+
+    def get_phone(self, user: User) -> tuple[str, bool] | None:
+        return (user.phone, user.phone_verified) if user.phone else None
+
+    def set_phone(self, user: User, phone: str, verified: bool) -> None:
+        user.set_phone(phone, verified=verified)
+        user.save(update_fields=["phone", "phone_hash", "phone_verified"])
+
+    def set_phone_verified(self, user: User, phone: str) -> None:
+        self.set_phone(user, phone, True)
+
+    def get_user_by_phone(self, phone: str) -> User | None:
+        """Find the owner of a number; who only typed it owns nothing."""
+        return User.objects.with_proven_phone(phone)
+
+    # SMS
+
+    def send_verification_code_sms(self, user: User, phone: str, code: str, **kwargs: Any) -> None:
+        text = f"验证码 {code}，{MINUTES} 分钟内有效。请勿告诉他人；不是您本人操作请忽略。"
+        self._send_sms(phone, "code", text, params={"code": code}, member=user, valid_for=CODE_VALID)
+
+    def send_account_already_exists_sms(self, phone: str) -> None:
+        text = "您的手机号已有账号，请直接登录；忘记密码可用短信验证码登录。不是您本人操作请忽略。"
+        self._send_sms(phone, "taken", text, member=User.objects.with_proven_phone(phone))
+
+    def send_unknown_account_sms(self, phone: str, **kwargs: Any) -> None:
+        self._send_sms(phone, "unknown", "您的手机号还没有账号，请先注册。不是您本人操作请忽略。")
+
+    def _send_sms(self, to: str, template: str, text: str, **more: Any) -> None:
+        """Write an SMS row.
+
+        :raises RateLimited: when the number has been sent enough for a day; forms say so before it comes to this
+        """
+        now = timezone.now()
+        if services.has_reached_daily_cap(to=to, channel=Message.Channel.SMS, now=now):
+            raise RateLimited
+        more.setdefault("params", {})
+        services.send_message(channel=Message.Channel.SMS, to=to, body=text, template=template, now=now, **more)
+
+    # Mail
+
+    def format_email_subject(self, subject: str) -> str:
+        return f"【{settings.SITE_NAME}】{subject}"
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Write a mail row in place of sending."""
+        mail = self.render_mail(template_prefix, email, {**context, "email": email, "minutes": MINUTES})
+        services.send_message(
+            channel=Message.Channel.MAIL,
+            to=email,
+            subject=mail.subject,
+            body=mail.body,
+            member=User.objects.filter(email=email.lower()).first(),
+            valid_for=CODE_VALID if "code" in context else None,
+            now=timezone.now(),
+        )
+
+    # Signing in
+
+    def get_login_stages(self) -> list[str]:
+        return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Count failures by what was typed; allauth itself counts everybody's numbers under one empty key."""
+        typed = credentials.get("email") or credentials.get("phone") or ""
+        return keyed_hash(typed.lower(), purpose="accounts.sign-in.attempts").hex()
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """Let an address go only while a proven number is left to sign in with."""
+        return bool(email_address.user.phone_verified)
+
+
+class SecondStepAdapter(DefaultMFAAdapter):
+    """Keeps authenticator secrets encrypted."""
+
+    cipher = ColumnCipher("mfa.authenticator.data")
+
+    def get_totp_label(self, user: User) -> str:
+        return user.shown_name
+
+    def encrypt(self, text: str) -> str:
+        return base64.b64encode(self.cipher.encrypt(text)).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return self.cipher.decrypt(base64.b64decode(encrypted_text)).decode()

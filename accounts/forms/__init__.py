@@ -1,0 +1,37 @@
+"""Forms of sign-up and sign-in in place of allauth's (`ACCOUNT_FORMS`), and those of 我的信息."""
+
+from accounts.forms.codes import (
+    ConfirmEmailForm,
+    ConfirmLoginCodeForm,
+    ConfirmPasswordResetCodeForm,
+    VerifyPhoneForm,
+)
+from accounts.forms.profile import ProfileForm
+from accounts.forms.sign_in import (
+    AddEmailForm,
+    ChangePasswordForm,
+    ChangePhoneForm,
+    LoginForm,
+    ReauthenticateForm,
+    RequestLoginCodeForm,
+    ResetPasswordForm,
+    ResetPasswordKeyForm,
+)
+from accounts.forms.sign_up import SignupForm
+
+__all__ = [
+    "AddEmailForm",
+    "ChangePasswordForm",
+    "ChangePhoneForm",
+    "ConfirmEmailForm",
+    "ConfirmLoginCodeForm",
+    "ConfirmPasswordResetCodeForm",
+    "LoginForm",
+    "ProfileForm",
+    "ReauthenticateForm",
+    "RequestLoginCodeForm",
+    "ResetPasswordForm",
+    "ResetPasswordKeyForm",
+    "SignupForm",
+    "VerifyPhoneForm",
+]

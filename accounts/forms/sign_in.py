@@ -1,0 +1,146 @@
+"""Coming back."""
+
+import time
+from typing import Any
+
+from allauth.account import forms as allauth_forms
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.models import EmailAddress
+from allauth.core import context
+from django import forms
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.forms.contact import cleaned_contact, refuse_when_flooded, refuse_when_too_soon
+from accounts.models import User
+
+PASSWORD_RULE = "至少 10 位，不要只用数字，也不要用常见的密码"
+CODE_COUNTS_FOR = 600  # seconds
+
+
+def forgotten() -> SafeString:
+    return format_html('<a href="{}">忘记密码？</a>', reverse("account_reset_password"))
+
+
+def without_placeholders(form: forms.Form) -> None:
+    """Take away the grey words in the fields: they vanish as one types, the label stays."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
+
+
+def login_field() -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "username", "autofocus": True})
+    return forms.CharField(label="手机号或邮箱", max_length=254, widget=widget)
+
+
+def has_proven(user: User, email: str) -> bool:
+    """Tell whether an address is a member's own; who only typed it must not be let in by its owner's code."""
+    return not EmailAddress.objects.filter(user=user, email=email, verified=False).exists()
+
+
+class LoginForm(allauth_forms.LoginForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["login"] = login_field()
+        self.fields["password"].help_text = forgotten()
+        without_placeholders(self)
+        self.order_fields(["login", "password"])
+
+    def clean_login(self) -> str:
+        return cleaned_contact(self.cleaned_data["login"])
+
+
+class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
+    """One field for a number or an address, where allauth has two."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user: User | None = None
+        self.fields = {"login": login_field()}
+
+    def clean_login(self) -> str:
+        contact = cleaned_contact(self.cleaned_data["login"])
+        refuse_when_flooded(contact)
+        return contact
+
+    def clean(self) -> dict[str, Any]:
+        contact = self.cleaned_data.get("login", "")
+        if "@" in contact:
+            self.cleaned_data["email"] = contact
+            self.clean_email()
+        elif contact:
+            self.cleaned_data["phone"] = contact
+            self.clean_phone()
+        return self.cleaned_data
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        if self._user is not None and not has_proven(self._user, email):
+            self._user = None
+        return email
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = "邮箱"
+        without_placeholders(self)
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email().lower()
+        refuse_when_flooded(email)
+        self.users = [user for user in self.users if has_proven(user, email)]
+        return email
+
+
+class ChangePhoneForm(allauth_forms.ChangePhoneForm):
+    def clean_phone(self) -> str:
+        phone: str = super().clean_phone()
+        refuse_when_flooded(phone)
+        refuse_when_too_soon(phone)
+        return phone
+
+
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):
+    """Ask for the old password, unless the member has just come in by a code: that is how a forgotten one is replaced."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password2"]
+        self.fields["oldpassword"].help_text = forgotten()
+        self.fields["password1"].help_text = PASSWORD_RULE
+        without_placeholders(self)
+        if self._came_by_code():
+            del self.fields["oldpassword"]
+
+    def _came_by_code(self) -> bool:
+        since = time.time() - CODE_COUNTS_FOR
+        records = get_authentication_records(context.request, self.user)
+        return any(record["method"] == "code" and record["at"] > since for record in records)
+
+
+class ReauthenticateForm(allauth_forms.ReauthenticateForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        without_placeholders(self)
+
+
+class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password2"]
+        self.fields["password1"].help_text = PASSWORD_RULE
+        without_placeholders(self)
+
+
+class AddEmailForm(allauth_forms.AddEmailForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        without_placeholders(self)
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        refuse_when_flooded(email)
+        refuse_when_too_soon(email)
+        return email

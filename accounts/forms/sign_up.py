@@ -1,0 +1,77 @@
+"""Becoming a member."""
+
+from typing import Any
+
+from allauth.account import forms as allauth_forms
+from allauth.account.internal.flows.manage_email import email_already_exists
+from allauth.core import context
+from django import forms
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts import services
+from accounts.forms.contact import refuse_when_flooded, refuse_when_too_soon
+from accounts.forms.sign_in import PASSWORD_RULE, without_placeholders
+from accounts.models import User
+from consent import origin
+from consent.forms import AgreementFormMixin
+from consent.models import Document
+
+
+class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
+    """Ask for a number or an address, a password, and the agreement to both texts.
+
+    `?by=email` chooses the address; without JavaScript too, and the choice goes along in a hidden field.
+    """
+
+    agreement_kinds = (Document.Kind.AGREEMENT, Document.Kind.PRIVACY)
+
+    by = forms.ChoiceField(choices=[("phone", "手机号"), ("email", "邮箱")], widget=forms.HiddenInput, required=False)
+    adult = forms.BooleanField(label="我已年满 18 周岁", error_messages={"required": "未满 18 周岁不能注册"})
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        asked = self.data.get("by") if self.is_bound else context.request.GET.get("by")
+        self.kind = "email" if asked == "email" else "phone"
+        self.fields["by"].initial = self.kind
+        self._ask_for_one()
+        without_placeholders(self)
+        self.fields["password1"].help_text = PASSWORD_RULE
+        self.order_fields(["by", self.kind, "password1", "accept_agreement", "accept_privacy", "adult"])
+
+    def _ask_for_one(self) -> None:
+        del self.fields["phone" if self.kind == "email" else "email"]
+        asked = self.fields[self.kind]
+        asked.required = asked.widget.is_required = True
+        asked.label = "邮箱" if self.kind == "email" else "手机号"
+        asked.widget.attrs["autofocus"] = True
+
+    def clean_phone(self) -> str:
+        return self._clean_contact(self.cleaned_data["phone"])
+
+    def clean_email(self) -> str:
+        """Free an address that somebody only typed, then look whether it is taken: the owner is told, nobody else."""
+        email = self._clean_contact(self.cleaned_data["email"].lower())
+        services.hold_contact(email)
+        services.drop_unproven_claims(email=email)
+        email, self.account_already_exists = email_already_exists(email)
+        return email
+
+    def _clean_contact(self, contact: str) -> str:
+        refuse_when_flooded(contact)
+        refuse_when_too_soon(contact)
+        return contact
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """Make the account and its acceptances together or not at all; a taken contact costs the same time."""
+        if self.account_already_exists:
+            make_password(self.cleaned_data["password1"])
+        with transaction.atomic():
+            return super().try_save(request)
+
+    def custom_signup(self, request: HttpRequest, user: User) -> None:
+        services.register(
+            member=user, documents=self.accepted_documents, origin=origin.of(request), now=timezone.now()
+        )

@@ -1,0 +1,79 @@
+"""Taking members in."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
+
+from accounts.models import User
+from accounts.models.message import hash_of_destination
+from consent import inventory
+from consent.models import Document
+from consent.services import Origin, accept
+
+UNPROVEN_KEPT = timedelta(days=1)
+
+
+@transaction.atomic
+def register(*, member: User, documents: Iterable[Document], origin: Origin, now: datetime) -> User:
+    """Write down that a new member is of age and agrees to these texts.
+
+    :raises consent.services.StaleDocument: when one of them is not in force now
+    """
+    member.adult_at = now
+    member.save(update_fields=["adult_at"])
+    accept(member=member, documents=documents, origin=origin, now=now)
+    return member
+
+
+def hold_contact(contact: str) -> None:
+    """Make whoever else wants this number or address wait until the transaction ends.
+
+    Two people who enter their codes in the same instant come one after the other; the second reads that it is taken.
+    """
+    key = int.from_bytes(hash_of_destination(contact)[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+@transaction.atomic
+def drop_unproven_claims(*, email: str) -> None:
+    """Forget sign-ups that typed this address and never proved it: whoever owns it must not find it occupied."""
+    claims = User.objects.unproven().filter(email=email.lower())
+    inventory.erase(member_ids=list(claims.values_list("pk", flat=True)))
+
+
+def drop_unproven_members(*, now: datetime) -> int:
+    """Forget sign-ups that were begun yesterday and never finished."""
+    old = User.objects.unproven().filter(date_joined__lt=now - UNPROVEN_KEPT)
+    ids = list(old.values_list("pk", flat=True)[:500])
+    inventory.erase(member_ids=ids)
+    return len(ids)
+
+
+@transaction.atomic
+def ensure_member(
+    *,
+    email: str,
+    password: str,
+    name: str,
+    documents: Iterable[Document],
+    now: datetime,
+    phone: str | None = None,
+    is_staff: bool = False,
+    is_superuser: bool = False,
+    roles: Iterable[str] = (),
+) -> User:
+    """Make a member whose contacts count as proven, unless there is one with this address; a demo's cast."""
+    known = User.objects.filter(email=email.lower()).first()
+    if known is not None:
+        return known
+    member = User(email=email, name=name, is_staff=is_staff, is_superuser=is_superuser)
+    member.set_phone(phone, verified=phone is not None)
+    member.set_password(password)
+    member.save()
+    EmailAddress.objects.create(user=member, email=member.email, verified=True, primary=True)
+    member.groups.set(Group.objects.filter(name__in=list(roles)))
+    return register(member=member, documents=documents, origin=Origin(ip=None, browser="demo"), now=now)
