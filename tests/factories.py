@@ -1,15 +1,19 @@
 """Makers of what tests need; each takes what matters to the test and makes up the rest."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
+from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.utils import timezone
 from PIL import Image
 
 from accounts.models import User
+from complaints import services as complaints
+from complaints.models import Case
 from consent.models import Document
 from courses.models import Course, Lesson, Media
 
@@ -60,7 +64,9 @@ def make_picture(*, lesson: Lesson, **fields: Any) -> Media:
     return Media.objects.create(lesson=lesson, **{**defaults, **fields})
 
 
-def make_video(*, lesson: Lesson, content: bytes = b"\0\0\0\x20ftypisom" + bytes(range(256)) * 40, **fields: Any) -> Media:
+def make_video(
+    *, lesson: Lesson, content: bytes = b"\0\0\0\x20ftypisom" + bytes(range(256)) * 40, **fields: Any
+) -> Media:
     defaults = {"kind": "video", "name": f"video-{next(_numbers)}", "alt": "一段视频"}
     file = ContentFile(content, name="video.mp4")
     return Media.objects.create(lesson=lesson, file=file, **{**defaults, **fields})
@@ -70,3 +76,32 @@ def picture_file(*, size: tuple[int, int] = (640, 360), kind: str = "PNG", **opt
     out = BytesIO()
     Image.radial_gradient("L").resize(size).convert("RGB").save(out, kind, **options)
     return ContentFile(out.getvalue(), name=f"picture.{kind.lower()}")
+
+
+def make_case(*, member: User | None = None, now: datetime | None = None, **fields: Any) -> Case:
+    return open_case(member=member, now=now, **fields).case
+
+
+def open_case(*, member: User | None = None, now: datetime | None = None, **fields: Any) -> complaints.Opened:
+    """Like `make_case`, with the claim code of who has no account."""
+    said = {
+        "kind": "complaint",
+        "subject": "课程放不出来",
+        "body": "第二讲打开以后一直是黑的。",
+        "contact": complaints.Contact(),
+        "form_token": uuid4(),
+    }
+    return complaints.open_case(member=member, now=now or timezone.now(), **{**said, **fields})
+
+
+def make_agent(**fields: Any) -> User:
+    """Make somebody of the staff who may do at the desk whatever support does there."""
+    agent = make_member(is_staff=True, **fields)
+    grant(agent, *complaints.SUPPORT_PERMISSIONS)
+    return agent
+
+
+def grant(person: User, *permissions: str) -> None:
+    for permission in permissions:
+        app_label, codename = permission.split(".")
+        person.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
