@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from allauth.core.exceptions import RateLimited
 from allauth.core.ratelimit import respond_429
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils.cache import patch_cache_control
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,17 +40,34 @@ class TooManyRequestsMiddleware:
 
 
 class ClosingMembersMiddleware:
-    """Lead a member who is leaving to the one page that is left to them."""
+    """Lead a member who is leaving to the one page that is left to them; whatever else they ask for, signed in."""
 
-    OPEN = ("accounts:closing", "accounts:withdraw_closure", "accounts:delete_now", "account_logout", "accounts:close")
+    OPEN = frozenset(
+        {
+            "accounts:close",
+            "accounts:closing",
+            "accounts:send_closing_code",
+            "accounts:withdraw_closure",
+            "accounts:delete_now",
+            "accounts:closed",
+            "account_logout",
+            "consent:document",
+            "consent:document_version",
+            "healthz",
+            "readyz",
+        }
+    )
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated and request.user.is_closing and request.path not in self._open_paths():
-            return redirect("accounts:closing")
         return self.get_response(request)
 
-    def _open_paths(self) -> set[str]:
-        return {reverse(name) for name in self.OPEN}
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        match = request.resolver_match
+        # Without the cookie nobody is signed in, and asking would mark a public page as one that looked at its visitor.
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or (match and match.view_name in self.OPEN):
+            return None
+        user = request.user
+        return redirect("accounts:closing") if user.is_authenticated and user.is_closing else None

@@ -1,5 +1,15 @@
 """What can be done with a member: reach them, take them in, let them go."""
 
+from accounts.closing import NotYet
+from accounts.services.closing import (
+    PROMISE,
+    AlreadyClosing,
+    ClosureNotRevocable,
+    close_account,
+    delete_now,
+    withdraw_closure,
+)
+from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -7,6 +17,7 @@ from accounts.services.messages import (
     notify,
     send_message,
 )
+from accounts.services.purge import purge_due
 from accounts.services.registration import (
     drop_unproven_claims,
     drop_unproven_members,
@@ -14,8 +25,20 @@ from accounts.services.registration import (
     hold_contact,
     register,
 )
+from accounts.services.residue import Residue
+from accounts.services.sessions import sign_out_everywhere
 
 __all__ = [
+    "PROMISE",
+    "AlreadyClosing",
+    "ClosureNotRevocable",
+    "CodeNotSent",
+    "NotYet",
+    "Residue",
+    "close_account",
+    "code_is_right",
+    "contacts_of",
+    "delete_now",
     "deliver_due_messages",
     "drop_outdated_messages",
     "drop_unproven_claims",
@@ -24,6 +47,10 @@ __all__ = [
     "has_reached_daily_cap",
     "hold_contact",
     "notify",
+    "purge_due",
     "register",
+    "send_confirmation_code",
     "send_message",
+    "sign_out_everywhere",
+    "withdraw_closure",
 ]

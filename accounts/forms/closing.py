@@ -1,0 +1,65 @@
+"""Proving once more that it is the member who leaves."""
+
+from typing import Any
+
+from allauth.core import ratelimit
+from django import forms
+from django.http import HttpRequest
+from django.utils import timezone
+
+from accounts import services
+
+TOO_OFTEN = "尝试次数过多，请 1 分钟后再试"
+PENDING = "closing_code"
+
+
+class ProofForm(forms.Form):
+    """Asks for the password, or for a code that was just sent; whoever has neither is asked for nothing.
+
+    Nothing may stand in the way of leaving: not a lost telephone, and not a password that never was.
+    """
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request, self.member = request, request.user
+        self.contacts = services.contacts_of(self.member)
+        self.pending = request.session.get(PENDING) if request.GET.get("with") == "code" else None
+        if self.pending:
+            self.fields["code"] = _code_field()
+        elif self.member.has_usable_password():
+            self.fields["password"] = _password_field()
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        self._count_try()
+        if not self.member.check_password(password):
+            raise forms.ValidationError("密码不正确", code="wrong")
+        return password
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        self._count_try()
+        right = services.code_is_right(pending=self.pending, code=code, now=timezone.now())
+        self.request.session[PENDING] = self.pending
+        if not right:
+            raise forms.ValidationError("验证码不正确或已过期，可以重新获取", code="wrong")
+        return code
+
+    def clean(self) -> dict[str, Any]:
+        if not self.fields and self.contacts:
+            raise forms.ValidationError("请先获取验证码", code="no_proof")
+        return self.cleaned_data
+
+    def _count_try(self) -> None:
+        if not ratelimit.consume(self.request, action="reauthenticate", user=self.member):
+            raise forms.ValidationError(TOO_OFTEN, code="too_often")
+
+
+def _password_field() -> forms.CharField:
+    attrs = {"autocomplete": "current-password"}
+    return forms.CharField(label="登录密码", strip=False, widget=forms.PasswordInput(attrs=attrs))
+
+
+def _code_field() -> forms.CharField:
+    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "class": "code"}
+    return forms.CharField(label="验证码", max_length=12, widget=forms.TextInput(attrs=attrs))

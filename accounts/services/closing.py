@@ -1,0 +1,90 @@
+"""Leaving, and changing one's mind."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Closure, User
+from accounts.services.messages import notify
+from accounts.services.sessions import sign_out_everywhere
+
+# 15 natural days are the promise; the days to change one's mind are a part of them.
+PROMISE = timedelta(days=15)
+
+
+class AlreadyClosing(Exception):
+    """The account is being closed already."""
+
+    def __init__(self, closure: Closure) -> None:
+        super().__init__(str(closure))
+        self.closure = closure
+
+
+class ClosureNotRevocable(Exception):
+    """There is nothing to take back or to hasten: the purge has begun, or nobody asked for it."""
+
+
+@transaction.atomic
+def close_account(*, member: User, now: datetime) -> Closure:
+    """Close an account at once; the deletion follows when the days to change one's mind are over.
+
+    :raises AlreadyClosing: with the closure that stands, so that a second click is harmless
+    """
+    person = User.objects.select_for_update().get(pk=member.pk)
+    if person.is_closing:
+        raise AlreadyClosing(Closure.objects.live().get(member=person))
+    due_at = now + timedelta(days=settings.CLOSURE_COOLING_DAYS)
+    closure = Closure.objects.create(member=person, requested_at=now, due_at=due_at, next_attempt_at=due_at)
+    _say_goodbye(person, closure, now=now)
+    person.closing_at = now
+    person.save(update_fields=["closing_at"])
+    sign_out_everywhere(member=person)
+    return closure
+
+
+def _say_goodbye(member: User, closure: Closure, *, now: datetime) -> None:
+    day = timezone.localtime(closure.due_at).strftime("%Y年%-m月%-d日 %H:%M")
+    url = settings.SITE_URL + reverse("accounts:closing")
+    text = f"您的账号已停用，注销编号 {closure.number}。{day}起删除您的信息；在那以前登录即可撤回：{url}"
+    notify(member=member, subject="您的账号已申请注销", text=text, now=now)
+
+
+@transaction.atomic
+def withdraw_closure(*, member: User, now: datetime) -> Closure:
+    """Give members their account back, if the purge has not begun.
+
+    :raises ClosureNotRevocable: when it has, or when there is nothing to withdraw
+    """
+    closure = _revocable(member)
+    closure.state = Closure.State.WITHDRAWN
+    closure.ended_at = now
+    closure.save(update_fields=["state", "ended_at"])
+    User.objects.filter(pk=member.pk).update(closing_at=None)
+    member.closing_at = None
+    text = f"您撤回了注销（编号 {closure.number}），账号恢复如前。如果不是您本人操作，请立即登录并修改密码。"
+    notify(member=member, subject="您的账号已恢复", text=text, now=now)
+    return closure
+
+
+@transaction.atomic
+def delete_now(*, member: User, now: datetime) -> Closure:
+    """Waive the remaining days to change one's mind: the next sweep deletes.
+
+    :raises ClosureNotRevocable: when the purge has begun, or when there is nothing to hasten
+    """
+    closure = _revocable(member)
+    closure.due_at = closure.next_attempt_at = min(now, closure.due_at)
+    closure.save(update_fields=["due_at", "next_attempt_at"])
+    sign_out_everywhere(member=member)
+    return closure
+
+
+def _revocable(member: User) -> Closure:
+    """Lock a member's closure: the purge passes over locked rows, and whoever waits here sees what it decided."""
+    closure = Closure.objects.live().select_for_update(of=("self",)).filter(member=member).first()
+    if closure is None or not closure.is_revocable:
+        raise ClosureNotRevocable
+    return closure

@@ -1,0 +1,173 @@
+"""The purge: carries closures whose day has come through their steps.
+
+The table is the queue. A worker locks a batch of rows, does one step for all of them in one transaction and writes down
+the next step in the same: a killed worker leaves locks that vanish and a step that is simply due again. Only `release`
+speaks to the outside, so it runs without a transaction, under a lease. When a batch fails, each of it is tried alone:
+one poisoned row blocks its owner and nobody else.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+
+from accounts import closing
+from accounts.models import Closure, User
+from accounts.services import erasing
+
+BATCH = 50
+LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out
+LEASED = 20
+PATIENCE = 5  # failures of one step before staff see it as blocked; it is tried again all the same
+FIRST_WAIT = timedelta(seconds=15)
+LONGEST_WAIT = timedelta(hours=1)
+LONGEST_SWEEP = 60  # seconds
+
+log = structlog.get_logger(__name__)
+State, Step = Closure.State, Closure.Step
+
+
+def purge_due(*, now: datetime) -> int:
+    """Purge closures whose day has come, as far as they go; return how many are done.
+
+    A sweep ends after a minute whatever is left, so that `now` stays true and a worker can be stopped.
+    """
+    end = monotonic() + LONGEST_SWEEP
+    while monotonic() < end and _begin(now):
+        pass
+    tried: list[int] = []
+    for step in Step:
+        carry = _release if step == Step.RELEASE else partial(_carry, step)
+        while monotonic() < end and (batch := carry(now)):
+            tried += [closure.pk for closure in batch] if step == Step.ROWS else []
+    return Closure.objects.filter(pk__in=tried, state=State.DONE).count()
+
+
+@transaction.atomic
+def _begin(now: datetime) -> int:
+    """Start on a batch; from here on nobody can withdraw."""
+    due = [closure.pk for closure in Closure.objects.cooling().due(now).claimed()[:BATCH]]
+    return Closure.objects.filter(pk__in=due).update(state=State.RUNNING, step=Step.SESSIONS)
+
+
+def _carry(step: str, now: datetime, *, only: int | None = None) -> list[Closure]:
+    """Carry a batch through one step; return those that were tried."""
+    batch: list[Closure] = []
+    try:
+        with transaction.atomic():
+            batch += _claimed(step, now, only=only)
+            _work(step, batch, now)
+    except Exception as error:
+        if not batch:
+            raise
+        _try_alone(batch, error, now)
+    return batch
+
+
+def _work(step: str, batch: list[Closure], now: datetime) -> None:
+    if batch:
+        with connection.cursor() as cursor:  # somebody's long transaction delays one member, not the sweep
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+        WORK[step](batch, now)
+
+
+def _claimed(step: str, now: datetime, *, only: int | None, limit: int = BATCH) -> list[Closure]:
+    due = Closure.objects.at(step).due(now).claimed().select_related("member")
+    return list((due.filter(pk=only) if only else due)[:limit])
+
+
+def _try_alone(batch: list[Closure], error: Exception, now: datetime) -> None:
+    """Find the one that spoils a batch; what is known to fail alone waits."""
+    if len(batch) == 1:
+        _put_off(batch[0], error, now)
+        return
+    for closure in batch:
+        _carry(closure.step, now, only=closure.pk)
+
+
+@transaction.atomic
+def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
+    """Write down a failure, its kind only, and when to try again; unless another worker has got on with it."""
+    closure = Closure.objects.at(failed.step).claimed().filter(pk=failed.pk).first()
+    if closure is None:
+        return
+    closure.attempts += 1
+    closure.state = State.BLOCKED if closure.attempts >= PATIENCE else closure.state
+    closure.next_attempt_at = now + min(FIRST_WAIT * 2 ** min(closure.attempts, 10), LONGEST_WAIT)
+    closure.error = _kind_of(error)
+    closure.save(update_fields=["attempts", "state", "next_attempt_at", "error"])
+    log.warning("closure.failed", closure=closure.pk, step=closure.step, attempts=closure.attempts, error=closure.error)
+
+
+def _kind_of(error: Exception) -> str:
+    """Name an error and the table or constraint it happened at; its message may quote a person's data."""
+    if isinstance(error, erasing.residue.Residue):
+        return f"Residue: {error}"[:200]
+    diagnosis = getattr(error.__cause__, "diag", None)
+    place = diagnosis and (diagnosis.constraint_name or diagnosis.table_name)
+    return f"{type(error).__name__}: {place}"[:200] if place else type(error).__name__
+
+
+def _advance(batch: list[Closure], **changes: Any) -> None:
+    """Write down that a step is behind these closures; all of them are at the same one."""
+    here, step = batch[0].step, batch[0].next_step
+    state = State.VERIFYING if step == Step.ROWS else State.RUNNING
+    ours = Closure.objects.at(here).filter(pk__in=[closure.pk for closure in batch])
+    ours.update(step=step, state=state, attempts=0, error="", **changes)
+
+
+def _release(now: datetime) -> list[Closure]:
+    """End what ties a few members to the outside, each for themselves, without a transaction."""
+    with transaction.atomic():
+        batch = _claimed(Step.RELEASE, now, only=None, limit=LEASED)
+        Closure.objects.filter(pk__in=[closure.pk for closure in batch]).update(next_attempt_at=now + LEASE)
+    for closure in batch:
+        _release_one(closure, now)
+    return batch
+
+
+def _release_one(closure: Closure, now: datetime) -> None:
+    try:
+        closing.release(closure.member)
+    except Exception as error:
+        _put_off(closure, error, now)
+    else:
+        _advance([closure], next_attempt_at=now)
+
+
+def _members(batch: list[Closure]) -> list[User]:
+    return [closure.member for closure in batch if closure.member is not None]
+
+
+def _for_members(work: Callable[[list[User]], int]) -> Callable[[list[Closure], datetime], None]:
+    """Make a step of what is done to members: do it, then go on to the next."""
+
+    def step(batch: list[Closure], _now: datetime) -> None:
+        work(_members(batch))
+        _advance(batch)
+
+    return step
+
+
+def _finish(batch: list[Closure], now: datetime) -> None:
+    """Erase these members and verify it; what remains of each is a closure that names nobody."""
+    ours = Closure.objects.filter(pk__in=[closure.pk for closure in batch])
+    ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
+    tallies = erasing.erase_and_verify(_members(batch))
+    for closure in batch:
+        closure.tally = tallies[closure.member_id]
+    Closure.objects.bulk_update(batch, ["tally"])
+    ours.update(state=State.DONE, step="", attempts=0, error="", ended_at=now)
+    log.info("closure.done", closures=len(batch), rows=sum(tally.total() for tally in tallies.values()))
+
+
+WORK: dict[str, Callable[[list[Closure], datetime], None]] = {
+    Step.SESSIONS: _for_members(erasing.end_sessions),
+    Step.FILES: _for_members(erasing.remove_files),
+    Step.CACHES: _for_members(erasing.clear_caches),
+    Step.ROWS: _finish,
+}

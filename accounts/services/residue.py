@@ -1,0 +1,106 @@
+"""Looking for a member's identifiers in every table of the database, ours or not."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+import phonenumbers
+from django.apps import apps
+from django.db import connection
+from psycopg import sql
+
+from accounts.models import User
+from consent import inventory
+
+COLUMNS = """
+    SELECT table_name, column_name FROM information_schema.columns
+    JOIN information_schema.tables USING (table_schema, table_name)
+    WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'
+      AND (data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'ARRAY') OR udt_name = 'citext')
+    ORDER BY table_name, ordinal_position
+"""
+
+
+class Residue(Exception):
+    """Something of a member is left in the database; says where and how often, never what."""
+
+
+class Traces:
+    """What would betray these members, held in memory only."""
+
+    def __init__(self, members: Iterable[User]) -> None:
+        self.contacts: list[str] = []
+        self.names: list[str] = []
+        for member in members:
+            self.contacts += [_mail_pattern(member.email)] if member.email else []
+            self.contacts += [_phone_pattern(member.phone)] if member.phone else []
+            self.names += [re.escape(member.name)] if _is_telling(member.name) else []
+
+    def __repr__(self) -> str:
+        return "<Traces>"  # a traceback or a log that shows it names nobody
+
+    def pattern(self, *, names: bool) -> str:
+        """Return one regular expression, of PostgreSQL's and Python's, for all of them; empty when there is none."""
+        return "|".join([*self.contacts, *(self.names if names else [])])
+
+
+def _mail_pattern(address: str) -> str:
+    """Match an address, but not one that only ends or begins like it."""
+    return rf"(?<![\w.+-]){re.escape(address)}(?![\w-]|\.[a-zA-Z0-9])"
+
+
+def _phone_pattern(number: str) -> str:
+    """Match a number in its spellings: with or without country code, hyphens, spaces; not inside a longer one."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return rf"(?<!\d){re.escape(number.lstrip('+'))}(?!\d)"
+    national = "[ -]?".join(phonenumbers.national_significant_number(parsed))
+    return rf"(?<!\d)((00|[+])?{parsed.country_code}[ -]?)?{national}(?!\d)"
+
+
+def _is_telling(name: str) -> bool:
+    """Tell whether finding a name means something: one Latin word may be any stored choice ("mail", "paid")."""
+    return len(name) >= 2 and (not name.isascii() or " " in name.strip())
+
+
+def search(traces: Traces) -> Counter[str]:
+    """Count the rows of each table in which one of these traces stands, in one statement a table.
+
+    Names are not looked for in tables that say they hold nothing about people: an article may praise a namesake.
+    """
+    found: Counter[str] = Counter()
+    impersonal = {m._meta.db_table for m in apps.get_models() if inventory.holds_nothing(m)}
+    with connection.cursor() as cursor:
+        for table, columns in _columns():
+            pattern = traces.pattern(names=table not in impersonal)
+            if pattern:
+                cursor.execute(_count(table, columns), [pattern])
+                found[table] += cursor.fetchone()[0]
+    return +found
+
+
+def verify(traces: Traces) -> None:
+    """Make sure that nothing is left.
+
+    :raises Residue: with the tables in which something is
+    """
+    found = search(traces)
+    if found:
+        raise Residue(", ".join(f"{table}×{n}" for table, n in sorted(found.items())))
+
+
+def _columns() -> Iterator[tuple[str, list[str]]]:
+    """List every column that could show plain text, from the catalogue: tables that no model knows included."""
+    by_table: dict[str, list[str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(COLUMNS)
+        for table, column in cursor.fetchall():
+            by_table.setdefault(table, []).append(column)
+    yield from by_table.items()
+
+
+def _count(table: str, columns: list[str]) -> sql.Composed:
+    text = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
+    query = sql.SQL("SELECT count(*) FROM {} WHERE concat_ws(E'\\n', {}) ~* %s")
+    return query.format(sql.Identifier(table), text)

@@ -1,0 +1,82 @@
+"""Ending sessions: in their table, in the cache, and those that only began to sign in."""
+
+import pickle
+import re
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
+
+import redis
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.sessions.backends import cached_db
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.db import transaction
+
+from accounts.models import User
+from accounts.services.residue import Traces
+
+# Under these keys Django and allauth write whose a session is, or is about to be.
+KEYS_OF_PEOPLE = {"_auth_user_id", "user_pk", "user_id"}
+CHUNK = 500
+
+
+def sign_out_everywhere(*, member: User) -> int:
+    """End every session of a member; return how many there were."""
+    keys = list(UserSession.objects.filter(user=member).values_list("session_key", flat=True))
+    UserSession.objects.filter(user=member).delete()
+    Session.objects.filter(session_key__in=keys).delete()
+    transaction.on_commit(partial(_drop_from_cache, keys))
+    return len(keys)
+
+
+def _drop_from_cache(session_keys: Iterable[str]) -> None:
+    cache.delete_many([f"{cached_db.KEY_PREFIX}{key}" for key in session_keys])
+
+
+def delete_sessions_about(members: Iterable[User]) -> int:
+    """Delete every stored session that is theirs or mentions them, such as a half-finished sign-in or a code's form."""
+    about = _Mention(members)
+    keys = [s.session_key for s in Session.objects.iterator(CHUNK) if about(s.get_decoded())]
+    deleted, _ = Session.objects.filter(session_key__in=keys).delete()
+    return deleted
+
+
+def drop_cached_sessions_about(members: Iterable[User]) -> int:
+    """Do the same in the cache, speaking to Redis itself: the cache forgives failures, a purge must not.
+
+    :raises redis.RedisError: when the cache does not answer
+    """
+    about = _Mention(members)
+    client = redis.Redis.from_url(settings.CACHES["default"]["LOCATION"], socket_timeout=5, socket_connect_timeout=5)
+    with client:
+        keys = [key for key, data in _cached_sessions(client) if about(data)]
+        return client.delete(*keys) if keys else 0
+
+
+def _cached_sessions(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
+    pattern = cache.make_key(f"{cached_db.KEY_PREFIX}*")
+    keys = list(client.scan_iter(match=pattern, count=CHUNK))
+    for start in range(0, len(keys), CHUNK):
+        some = keys[start : start + CHUNK]
+        for key, value in zip(some, client.mget(some), strict=True):
+            if value is not None:
+                yield key, pickle.loads(value)  # noqa: S301 - written by Django's own cache
+
+
+class _Mention:
+    """Tells whether a session's data speak of one of these members."""
+
+    def __init__(self, members: Iterable[User]) -> None:
+        members = list(members)
+        self.ids = {str(member.pk) for member in members}
+        pattern = Traces(members).pattern(names=False)
+        self.contact = re.compile(pattern or "(?!)", re.IGNORECASE)
+
+    def __call__(self, value: object) -> bool:
+        if isinstance(value, dict):
+            return any((key in KEYS_OF_PEOPLE and str(v) in self.ids) or self(v) for key, v in value.items())
+        if isinstance(value, list | tuple):
+            return any(self(v) for v in value)
+        return isinstance(value, str) and self.contact.search(value) is not None

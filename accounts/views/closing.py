@@ -1,0 +1,126 @@
+"""Leaving: what will become of everything, the door, and the way back while there is one."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import services
+from accounts.closing import consequences
+from accounts.forms.closing import PENDING, ProofForm
+from accounts.models import Closure
+from consent import inventory
+
+CLAUSES = "前一二三四五"
+TOO_LATE = "已经开始删除，无法撤回"
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def close(request: HttpRequest) -> HttpResponse:
+    """Show what goes and what must stay; close the account once it is proven who asks."""
+    if request.user.is_closing:
+        return redirect("accounts:closing")
+    form = ProofForm(request.POST if request.method == "POST" else None, request=request)
+    if form.is_valid():
+        return _say_goodbye(request)
+    return render(request, "accounts/close.html", {"form": form, **_what_becomes_of(request.user)})
+
+
+def _say_goodbye(request: HttpRequest) -> HttpResponse:
+    try:
+        closure = services.close_account(member=request.user, now=timezone.now())
+    except services.AlreadyClosing as already:
+        closure = already.closure
+    logout(request)
+    return redirect(closure)
+
+
+def _what_becomes_of(member: Any) -> dict[str, Any]:
+    counted = inventory.counts(member_id=member.pk)
+    counted.sort(key=lambda row: (CLAUSES.find(row[0].clause[0]), row[0].name))
+    due_at = timezone.now() + timedelta(days=settings.CLOSURE_COOLING_DAYS)
+    return {
+        "deleted": [row for row in counted if row[0].deletes],
+        "kept": [row for row in counted if not row[0].deletes],
+        "consequences": consequences(member),
+        "days": settings.CLOSURE_COOLING_DAYS,
+        "promise": services.PROMISE.days,
+        "due_at": due_at,
+    }
+
+
+@login_required
+@require_POST
+def send_code(request: HttpRequest) -> HttpResponse:
+    """Send the code that stands in for a password."""
+    page = redirect("accounts:closing" if request.user.is_closing else "accounts:close")
+    try:
+        channel = request.POST.get("channel", "")
+        sent = services.send_confirmation_code(member=request.user, channel=channel, now=timezone.now())
+    except services.CodeNotSent as reason:
+        messages.error(request, str(reason))
+    else:
+        request.session[PENDING] = sent
+        messages.success(request, "验证码已发送，请查收")
+    page["Location"] += "?with=code#proof"
+    return page
+
+
+@login_required
+@require_safe
+def closing(request: HttpRequest) -> HttpResponse:
+    """Show the one page that is left to a member who is leaving."""
+    return _closing_page(request, ProofForm(request=request))
+
+
+def _closing_page(request: HttpRequest, form: ProofForm) -> HttpResponse:
+    closure = Closure.objects.live().filter(member=request.user).first()
+    if closure is None:
+        return redirect("accounts:me")
+    return render(request, "accounts/closing.html", {"closure": closure, "form": form})
+
+
+@login_required
+@require_POST
+def withdraw_closure(request: HttpRequest) -> HttpResponse:
+    """Take the closing back."""
+    try:
+        services.withdraw_closure(member=request.user, now=timezone.now())
+    except services.ClosureNotRevocable:
+        messages.error(request, TOO_LATE)
+        return redirect("accounts:closing")
+    messages.success(request, "已撤回注销，账号恢复如前")
+    return redirect("accounts:me")
+
+
+@login_required
+@require_POST
+def delete_now(request: HttpRequest) -> HttpResponse:
+    """Skip the days that are left to change one's mind."""
+    form = ProofForm(request.POST, request=request)
+    if not form.is_valid():
+        return _closing_page(request, form)
+    try:
+        closure = services.delete_now(member=request.user, now=timezone.now())
+    except services.ClosureNotRevocable:
+        return redirect("accounts:closing")
+    logout(request)
+    return redirect(closure)
+
+
+@never_cache
+@require_safe
+def closed(request: HttpRequest, number: str) -> HttpResponse:
+    """Tell whoever has the number how far a closure has come; it names nobody."""
+    closure = get_object_or_404(Closure, number=number)
+    last_day = closure.requested_at + services.PROMISE
+    return render(request, "accounts/closed.html", {"closure": closure, "last_day": last_day})
