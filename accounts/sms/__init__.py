@@ -1,6 +1,6 @@
 """Sending SMS through a backend that a setting names, like Django's e-mail.
 
-A backend is a class with `send(sms)`. It returns when the channel has taken the message; it raises `SmsRefused` when
+A backend is a class `Backend` with `send(sms)`. It returns when the channel has taken the message; it raises `SmsRefused` when
 asking again would change nothing, anything else when it may. It has five seconds.
 """
 
@@ -32,11 +32,11 @@ class Sms:
         return f"【{settings.SITE_NAME}】{self.text}"
 
 
-class Backend(Protocol):
+class SmsBackend(Protocol):
     def send(self, sms: Sms) -> None: ...
 
 
-def get_backend() -> Backend:
+def get_backend() -> SmsBackend:
     """Make the backend that `SMS_BACKEND` names."""
-    backend: Backend = import_string(settings.SMS_BACKEND)()
+    backend: SmsBackend = import_string(settings.SMS_BACKEND)()
     return backend

@@ -1,7 +1,7 @@
 from accounts.sms import Sms
 
 
-class ConsoleBackend:
+class Backend:
     """Prints each message where the worker runs."""
 
     def send(self, sms: Sms) -> None:

@@ -2,7 +2,7 @@ from accounts import inbox
 from accounts.sms import Sms
 
 
-class InboxBackend:
+class Backend:
     """Puts each message into the demo's inbox page."""
 
     def send(self, sms: Sms) -> None:

@@ -3,7 +3,7 @@ from accounts.sms import Sms
 outbox: list[Sms] = []
 
 
-class MemoryBackend:
+class Backend:
     """Keeps messages in `outbox`, for tests."""
 
     def send(self, sms: Sms) -> None:

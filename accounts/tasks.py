@@ -1,0 +1,37 @@
+"""What the clock does for members; each may run twice, and on several workers."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from accounts import services
+from accounts.models import Message
+
+
+@shared_task
+def deliver_due_sms(**_later: object) -> int:
+    """Send the SMS that are due."""
+    return services.deliver_due_messages(channel=Message.Channel.SMS, now=timezone.now())
+
+
+@shared_task
+def deliver_due_mail(**_later: object) -> int:
+    """Send the mail that is due."""
+    return services.deliver_due_messages(channel=Message.Channel.MAIL, now=timezone.now())
+
+
+@shared_task
+def drop_outdated_messages(**_later: object) -> int:
+    """Delete messages that are a week old, whatever became of them."""
+    return services.drop_outdated_messages(now=timezone.now())
+
+
+@shared_task
+def drop_unproven_members(**_later: object) -> int:
+    """Forget sign-ups that nobody finished within a day."""
+    return services.drop_unproven_members(now=timezone.now())
+
+
+@shared_task
+def purge_due_accounts(**_later: object) -> int:
+    """Purge accounts whose closing is due; safe to run twice, and on several workers."""
+    return services.purge_due(now=timezone.now())

@@ -1,0 +1,68 @@
+"""我的信息: who one is here, and what is kept."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.forms import ProfileForm
+from accounts.models import User
+from accounts.phone import masked, masked_email
+from consent import inventory
+from consent.models import Acceptance, Document
+
+GROUPS = {
+    "accounts": "账号与登录",
+    "account": "账号与登录",
+    "mfa": "账号与登录",
+    "usersessions": "账号与登录",
+    "admin": "账号与登录",
+    "consent": "同意与说明",
+    "courses": "学习与订单",
+    "complaints": "投诉与咨询",
+}
+
+
+@require_safe
+@login_required
+def me(request: HttpRequest) -> HttpResponse:
+    """Show a member who they are here, what is kept about them and what they agreed to."""
+    member: Any = request.user
+    shown = {
+        "phone": masked(member.phone),
+        "email": masked_email(member.email),
+        "holdings": holdings(member),
+        "acceptances": last_words(member),
+    }
+    return render(request, "accounts/me.html", shown)
+
+
+def last_words(member: User) -> QuerySet[Acceptance]:
+    """Read what a member last said about each text, without the texts themselves."""
+    said = Acceptance.objects.for_member(member).standing(Document.Kind.values).select_related("document")
+    return said.only("action", "at", "document__kind", "document__version", "document__title")
+
+
+def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int]]]]:
+    """Group what is kept about a member: name, purpose and number of rows of each kind."""
+    groups: dict[str, list[tuple[str, str, int]]] = {title: [] for title in GROUPS.values()}
+    for entry, number in inventory.counts(member_id=member.pk):
+        groups[GROUPS[entry.model._meta.app_label]].append((entry.name, entry.purpose, number))
+    return [(title, kinds) for title, kinds in groups.items() if kinds]
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponse:
+    """Let a member say their name, or take it back."""
+    member: Any = request.user
+    form = ProfileForm(request.POST or None, instance=member)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "已保存")
+        return redirect("accounts:me")
+    return render(request, "accounts/profile.html", {"form": form})
