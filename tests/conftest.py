@@ -4,6 +4,8 @@ from datetime import datetime
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -36,3 +38,15 @@ def alice(db) -> User:
 @pytest.fixture
 def bob(db) -> User:
     return make_member(email="bob@example.com", name="李波")
+
+
+@pytest.fixture
+def queries(client):
+    """Count what a page asks the database; the savepoint around a request is only there in tests."""
+
+    def count(path: str) -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert client.get(path).status_code == 200
+        return sum("SAVEPOINT" not in query["sql"] for query in asked)
+
+    return count
