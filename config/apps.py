@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.contrib.admin import apps
+
+
+class PortalConfig(AppConfig):
+    """What belongs to the whole portal: its commands and its checks."""
+
+    name = "config"
+    verbose_name = "门户"
+    default = True
+
+
+class PortalAdminConfig(apps.AdminConfig):
+    default = False

@@ -1,0 +1,51 @@
+"""A clock of which only one ticks, however many are started."""
+
+from typing import Any
+
+import structlog
+from celery.beat import Scheduler
+from django.db import connections
+
+LOCK = 7_301_001  # this clock's place among PostgreSQL's advisory locks
+STAND_BY = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class LeaderScheduler(Scheduler):
+    """Ticks while it holds one PostgreSQL advisory lock; the others stand by and take over within seconds."""
+
+    connection: Any = None
+    leads = False
+
+    def tick(self, *args: Any, **kwargs: Any) -> float:
+        return super().tick(*args, **kwargs) if self._lead() else STAND_BY
+
+    def _lead(self) -> bool:
+        """Tell whether this clock holds the lock; a session that breaks gives it to somebody else."""
+        database = connections["default"].Database
+        try:
+            if self.connection is None or self.connection.closed:
+                self.leads = False
+                self.connection = self._connect()
+            if self.leads:
+                self.connection.execute("SELECT 1")
+            else:
+                self.leads = self._take_lock()
+        except database.OperationalError:
+            self.connection, self.leads = None, False
+        return self.leads
+
+    @staticmethod
+    def _connect() -> Any:
+        wrapper = connections["default"]
+        parameters = wrapper.get_connection_params()
+        wanted = ("dbname", "user", "password", "host", "port", "connect_timeout")
+        chosen = {name: parameters[name] for name in wanted if name in parameters}
+        return wrapper.Database.connect(autocommit=True, **chosen)
+
+    def _take_lock(self) -> bool:
+        taken = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
+        if taken:
+            log.info("beat.leads")
+        return bool(taken)

@@ -1,0 +1,51 @@
+"""The clock: what runs when, and how its workers behave.
+
+A message is only a hint that a row may be due: whoever loses one loses nothing, the next beat says it again.
+"""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+# Task -> seconds between two runs.
+BEAT_SCHEDULE: dict[str, float] = {
+    "config.tasks.heartbeat": 5,
+}
+
+app = Celery("portal", broker=settings.REDIS_URL)
+app.conf.update(
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    timezone=settings.TIME_ZONE,
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_soft_shutdown_timeout=10,
+    worker_enable_soft_shutdown_on_idle=True,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    broker_connection_retry_on_startup=True,
+    broker_connection_timeout=1,
+    # Longer than the longest task: a message that is not acknowledged by then is delivered again.
+    broker_transport_options={"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 1},
+    beat_scheduler="config.beat.LeaderScheduler",
+    beat_max_loop_interval=1,
+    beat_schedule={
+        # A sweep that waited longer than its successor is of no use: beside one busy worker they would pile up.
+        task: {"task": task, "schedule": seconds, "options": {"expires": max(5, seconds)}}
+        for task, seconds in BEAT_SCHEDULE.items()
+    },
+)
+app.steps["worker"].add(DjangoStructLogInitStep)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Stop Celery from replacing the portal's log format with its own."""

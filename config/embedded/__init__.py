@@ -1,0 +1,37 @@
+"""A newcomer's environment: keys made at first run, and a private PostgreSQL and Valkey from wheels.
+
+Nothing here runs when SECRET_KEY, DATABASE_URL or REDIS_URL is set: production brings its own. Everything lies in
+DEV_DIR. The servers belong to a keeper process, which lives exactly as long as somebody holds a lock on `in-use`: the
+kernel lets go of the lock of whoever dies, however they die.
+"""
+
+import os
+from pathlib import Path
+
+from config.embedded import demo, keeper
+
+OWN_ENVIRONMENT = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+
+
+def is_wanted() -> bool:
+    """Tell whether nothing says that this machine brings an environment of its own."""
+    return not any(os.environ.get(name) for name in OWN_ENVIRONMENT)
+
+
+def provide(dev_dir: Path | None = None, *, scratch: bool = False) -> Path:
+    """Fill in whatever the environment lacks, starting servers when none run; return the directory used.
+
+    :raises SystemExit: when a server does not start, with the end of its log
+    """
+    home = (dev_dir or Path(os.environ.get("DEV_DIR", ".dev"))).resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    defaults = demo.environment(home)
+    wanted = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}
+    if wanted:
+        urls = keeper.join(home, scratch=scratch)
+        defaults |= {name: urls[name] for name in wanted}
+        if "REDIS_URL" in wanted:
+            defaults["CACHE_URL"] = urls["CACHE_URL"]
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+    return home

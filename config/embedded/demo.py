@@ -1,0 +1,84 @@
+"""What the demo needs to know, made once and kept in DEV_DIR: keys, passwords, addresses."""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+PEOPLE = ("DOCTOR", "SUPPORT", "SUPERUSER")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the demo's variables; the same each time for the same directory."""
+    kept = keys(home)
+    port = os.environ.get("PORT", "8000")
+    return {
+        **{name: kept[name] for name in kept if name.isupper()},
+        "SITE_URL": f"http://127.0.0.1:{port}",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
+        "HTTPS_ONLY": "off",
+        "STAFF_SECOND_STEP": "off",
+        "SMS_BACKEND": "accounts.sms.inbox.Backend",
+        "EMAIL_URL": f"filemail:///{home}/mail",
+        "DEFAULT_FROM_EMAIL": "妇产科网 <noreply@example.com>",
+        "DEMO_INBOX_DIR": str(home / "inbox"),
+        "MEDIA_ROOT": str(home / "media"),
+        "STATIC_ROOT": str(home / "static"),
+        "ALIPAY_APP_ID": "2021000000000001",
+        "ALIPAY_SELLER_ID": "2088000000000001",
+        "ALIPAY_SANDBOX_DIR": str(home / "alipay"),
+        "LOG_STYLE": "console",
+    }
+
+
+def keys(home: Path) -> dict[str, str]:
+    """Read the keys of this directory, making them if there are none; the file is for its owner alone."""
+    path = home / "keys.json"
+    if not path.exists():
+        fresh = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            json.dump(_make_keys(), file, indent=1)
+        try:
+            os.link(fresh, path)  # the first of two newcomers wins, the other reads theirs
+        except FileExistsError:
+            pass
+        fresh.unlink()
+    return dict(json.loads(path.read_text()))
+
+
+def _make_keys() -> dict[str, str]:
+    merchant, sandbox = _rsa(), _rsa()
+    return {
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "FIELD_KEYS": f"k1:{_key()}",
+        "LOOKUP_KEY": f"k1:{_key()}",
+        "ALIPAY_PRIVATE_KEY": _private(merchant),
+        "ALIPAY_PUBLIC_KEY": _public(sandbox),
+        "ALIPAY_SANDBOX_PRIVATE_KEY": _private(sandbox),
+        "ALIPAY_SANDBOX_MERCHANT_PUBLIC_KEY": _public(merchant),
+        **{f"DEMO_PASSWORD_{person}": secrets.token_urlsafe(9) for person in PEOPLE},
+        "postgres": secrets.token_urlsafe(24),
+        "valkey": secrets.token_urlsafe(24),
+    }
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _rsa() -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def _private(key: rsa.RSAPrivateKey) -> str:
+    pem, clear = serialization.Encoding.PEM, serialization.NoEncryption()
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear).decode()
+
+
+def _public(key: rsa.RSAPrivateKey) -> str:
+    pem, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(pem, form).decode()

@@ -1,0 +1,72 @@
+"""Is the process up, and is everything it needs? Names the part that is down, and nobody."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from config.tasks import PULSE
+
+PATIENCE = 1.0  # seconds for all probes together
+PULSE_IS_OLD_AFTER = 60.0
+
+
+class Down(Exception):
+    """A part does not work; the message says how, without anybody's data."""
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when every part works, 503 with the names of those that do not."""
+    parts = _probe_all()
+    ready = all(said == "ok" for said in parts.values())
+    return JsonResponse({"status": "ok" if ready else "down", "parts": parts}, status=200 if ready else 503)
+
+
+def _probe_all() -> dict[str, str]:
+    """Ask every part at once; one that hangs is down, and keeps nobody waiting."""
+    pool = ThreadPoolExecutor(len(PROBES))
+    asked = {name: pool.submit(probe) for name, probe in PROBES.items()}
+    wait(asked.values(), timeout=PATIENCE)
+    pool.shutdown(wait=False, cancel_futures=True)
+    said = {}
+    for name, future in asked.items():
+        problem = future.exception() if future.done() else Down("timeout")
+        said[name] = "ok" if problem is None else str(problem) if isinstance(problem, Down) else type(problem).__name__
+    return said
+
+
+def _database() -> None:
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise Down("migrations are not applied")
+    finally:
+        connection.close()
+
+
+def _redis() -> None:
+    cache.ping()  # type: ignore[attr-defined]
+
+
+def _jobs() -> None:
+    """Look at the pulse that the clock sends through the broker and a worker."""
+    last = cache.get(PULSE)
+    if last is None or timezone.now().timestamp() - last > PULSE_IS_OLD_AFTER:
+        raise Down("no pulse of clock and worker")
+
+
+PROBES: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis, "jobs": _jobs}
