@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import services
+from accounts.phone import masked, masked_email
 
 TOO_OFTEN = "尝试次数过多，请 1 分钟后再试"
 PENDING = "closing_code"
@@ -28,6 +29,12 @@ class ProofForm(forms.Form):
             self.fields["code"] = _code_field()
         elif self.member.has_usable_password():
             self.fields["password"] = _password_field()
+
+    @property
+    def ways(self) -> list[tuple[str, str]]:
+        """List where a code could be sent: the channel, and words for its button."""
+        shown = {"sms": f"发短信到 {masked(self.member.phone)}", "mail": f"发邮件到 {masked_email(self.member.email)}"}
+        return [(channel, shown[channel]) for channel in self.contacts]
 
     def clean_password(self) -> str:
         password: str = self.cleaned_data["password"]

@@ -159,6 +159,11 @@ class Closure(models.Model):
         return self.state in {self.State.REQUESTED, self.State.COOLING}
 
     @property
+    def rows(self) -> int:
+        """Count the rows that were deleted or lost their name."""
+        return sum(self.tally.values())
+
+    @property
     def next_step(self) -> str:
         """Name the step that follows; the last one has none."""
         steps = [*self.Step.values, ""]
