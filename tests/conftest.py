@@ -3,14 +3,29 @@
 from datetime import datetime
 
 import pytest
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
 from accounts.models import User
 from consent import services
 from tests.factories import make_member
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_machinery():
+    """Hash passwords fast, look static files up without a manifest, and keep mail and SMS in memory."""
+    with override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        SMS_BACKEND="accounts.sms.memory.Backend",
+        STORAGES={
+            **settings.STORAGES,
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        },
+    ):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -3,22 +3,26 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 from config import embedded
 
-OURS = ("SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "MEDIA_ROOT", "STATIC_ROOT", "SMS_BACKEND", "EMAIL_URL", "DEV_DIR")
+OURS = ("SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "MEDIA_ROOT", "STATIC_ROOT", "SMS_BACKEND", "EMAIL_URL")
 
 
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Start before pytest-django reads the settings, which a wrapper does."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
         home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
         early_config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
         for name in OURS:
             os.environ.pop(name, None)
-        os.environ["DEV_DIR"] = str(home)
         embedded.provide(home, scratch=True)
+        Path(os.environ["STATIC_ROOT"]).mkdir()
     os.environ["CACHE_PREFIX"] = f"test-{worker or 'main'}"
+    return (yield)
