@@ -15,6 +15,10 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 # Task -> seconds between two runs.
 BEAT_SCHEDULE: dict[str, float] = {
     "config.tasks.heartbeat": 5,
+    "accounts.tasks.deliver_due_sms": 1,
+    "accounts.tasks.deliver_due_mail": 1,
+    "accounts.tasks.drop_outdated_messages": 3600,
+    "accounts.tasks.drop_unproven_members": 3600,
 }
 
 app = Celery("portal", broker=settings.REDIS_URL)

@@ -240,6 +240,7 @@ MFA_TOTP_ISSUER = SITE_NAME
 USERSESSIONS_TRACK_ACTIVITY = False
 
 # ── Mail and SMS: rows first, sent by the clock ───────────────────────────────
+env.EMAIL_SCHEMES["inboxmail"] = "accounts.mail.InboxEmailBackend"
 vars().update(env.email("EMAIL_URL"))
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL")
@@ -251,6 +252,7 @@ ALIYUN_SMS = {
     "sign_name": env.str("ALIYUN_SMS_SIGN_NAME", default=SITE_NAME),
     "templates": env.dict("ALIYUN_SMS_TEMPLATES", default={}),
     "endpoint": env.str("ALIYUN_SMS_ENDPOINT", default="dysmsapi.aliyuncs.com"),
+    "protocol": env.str("ALIYUN_SMS_PROTOCOL", default="https"),
 }
 
 # ── Payment channels ──────────────────────────────────────────────────────────

@@ -9,10 +9,10 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("", include("accounts.urls")),  # before allauth's: two of its pages are ours
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("consent.urls")),
-    path("", include("accounts.urls")),
     path("", include("courses.urls")),
     path("", include("complaints.urls")),
 ]

@@ -23,7 +23,7 @@ def environment(home: Path) -> dict[str, str]:
         "HTTPS_ONLY": "off",
         "STAFF_SECOND_STEP": "off",
         "SMS_BACKEND": "accounts.sms.inbox.Backend",
-        "EMAIL_URL": f"filemail:///{home}/mail",
+        "EMAIL_URL": "inboxmail://",
         "DEFAULT_FROM_EMAIL": "妇产科网 <noreply@example.com>",
         "DEMO_INBOX_DIR": str(home / "inbox"),
         "MEDIA_ROOT": str(home / "media"),
