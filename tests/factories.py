@@ -15,7 +15,7 @@ from accounts.models import User
 from complaints import services as complaints
 from complaints.models import Case
 from consent.models import Document
-from courses.models import Course, Lesson, Media
+from courses.models import Course, Enrollment, Lesson, Media, Order
 
 _numbers = count(1)
 
@@ -105,3 +105,22 @@ def grant(person: User, *permissions: str) -> None:
     for permission in permissions:
         app_label, codename = permission.split(".")
         person.user_permissions.add(Permission.objects.get(content_type__app_label=app_label, codename=codename))
+
+
+def make_enrollment(*, member: User, course: Course, ended: bool = False) -> Enrollment:
+    now = timezone.now()
+    order = Order.objects.create(
+        number=f"2026{next(_numbers):016}",
+        member=member,
+        course=course,
+        title=course.title,
+        total_fen=course.price_fen,
+        status="refunded" if ended else "paid",
+        placed_at=now,
+        expires_at=now + timedelta(minutes=30),
+        paid_at=now,
+        completed_at=now,
+    )
+    return Enrollment.objects.create(
+        member=member, course=course, order=order, started_at=now, ended_at=now if ended else None
+    )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from consent import gate
 from courses import services, titles
-from courses.models import Course, Enrollment, Lesson
+from courses.models import Course, Enrollment, Lesson, Order
 
 PAGE_SIZE = 12
 SUGGESTED = 3
@@ -51,6 +51,7 @@ def course(request: HttpRequest, slug: str) -> HttpResponse:
         "minutes": sum(row["minutes"] for row in outline),
         "free": next((row for row in outline if row["is_free"]), None),
         "price": services.price(shown.price_fen),
+        "refund_days": Order.REFUND_TIME.days,
         "enrolled": Enrollment.objects.live().of(request.user).filter(course=shown).exists(),
     }
     return render(request, "courses/course.html", context)
