@@ -1,6 +1,7 @@
 """Asking, and reading the answer: with an account, or with a code."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -20,6 +21,7 @@ from complaints.models import PROMISE, Case
 
 PER_PAGE = 20
 SHOWN_AT_ONCE = 5
+LOOKS = {Case.Status.OPEN: "badge--warn", Case.Status.ANSWERED: "badge--ok", Case.Status.CLOSED: "badge--off"}
 form_page = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -61,7 +63,13 @@ def _index(request: HttpRequest, form: ClaimCodeForm) -> HttpResponse:
 
 def _rows(cases: Iterable[Case]) -> list[dict[str, Any]]:
     now = timezone.now()
-    return [{"case": case, "left": case.days_left(now), "used": case.days_used(now)} for case in cases]
+    return [_shown(case, now) for case in cases]
+
+
+def _shown(case: Case, now: datetime) -> dict[str, Any]:
+    """Return a case with how its promise stands today."""
+    look = LOOKS[Case.Status(case.status)]
+    return {"case": case, "left": case.days_left(now), "used": case.days_used(now), "look": look}
 
 
 @form_page
@@ -134,13 +142,10 @@ def _dialogue(request: HttpRequest, case: Case, context: dict[str, Any]) -> Http
         return redirect(request.path)
     if form.is_bound:
         case.refresh_from_db()
-    now = timezone.now()
     shown = {
-        "case": case,
+        **_shown(case, timezone.now()),
         "entries": list(case.entries.order_by("pk")),
         "form": form,
-        "used": case.days_used(now),
-        "left": case.days_left(now),
         "promise": PROMISE.days,
     }
     return render(request, "complaints/case.html", shown | context)
