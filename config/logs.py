@@ -10,12 +10,19 @@ PHONE = re.compile(r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 MAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
 # An address that is its own key: whoever reads the log must not be able to open the page.
 KEYS = re.compile(r"(?<=/complaints/)(?!new/|look-up/)[^/\s\"']+(?=/)")
+# What was typed into an address (a search), and the parts of one that open something (a claim code, a reset key).
+QUERY = re.compile(r"(/[^\s?\"']*)\?[^\s\"']*")
+KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*[0-9A-Z])[\w-]{16,}(?=[/\s]|$)")
 HIDDEN = "…"
 
 
 def redact(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Hide whatever is named like personal data or looks like it."""
-    return {key: HIDDEN if SECRETS.search(key) and key != "event" else _clean(value) for key, value in event.items()}
+    return {key: HIDDEN if _is_secret(key, value) else _clean(value) for key, value in event.items()}
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    return bool(SECRETS.search(key)) and key != "event" and not isinstance(value, int)  # a status code tells nothing
 
 
 def _clean(value: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+SANDBOX_PORT = "alipay-port"
 PEOPLE = ("DOCTOR", "SUPPORT", "SUPERUSER")
 
 
@@ -30,9 +31,16 @@ def environment(home: Path) -> dict[str, str]:
         "STATIC_ROOT": str(home / "static"),
         "ALIPAY_APP_ID": "2021000000000001",
         "ALIPAY_SELLER_ID": "2088000000000001",
+        "ALIPAY_GATEWAY": f"http://127.0.0.1:{_sandbox_port(home)}/gateway.do",
         "ALIPAY_SANDBOX_DIR": str(home / "alipay"),
         "LOG_STYLE": "console",
     }
+
+
+def _sandbox_port(home: Path) -> str:
+    """Read where the sandbox listens, or listened last; a portal that never ran has none, and port 9 refuses."""
+    chosen = home / SANDBOX_PORT
+    return chosen.read_text() if chosen.exists() else "9"
 
 
 def keys(home: Path) -> dict[str, str]:
@@ -51,15 +59,15 @@ def keys(home: Path) -> dict[str, str]:
 
 
 def _make_keys() -> dict[str, str]:
-    merchant, sandbox = _rsa(), _rsa()
+    merchant, sandbox = rsa_key(), rsa_key()
     return {
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FIELD_KEYS": f"k1:{_key()}",
         "LOOKUP_KEY": f"k1:{_key()}",
-        "ALIPAY_PRIVATE_KEY": _private(merchant),
-        "ALIPAY_PUBLIC_KEY": _public(sandbox),
-        "ALIPAY_SANDBOX_PRIVATE_KEY": _private(sandbox),
-        "ALIPAY_SANDBOX_MERCHANT_PUBLIC_KEY": _public(merchant),
+        "ALIPAY_PRIVATE_KEY": private_pem(merchant),
+        "ALIPAY_PUBLIC_KEY": public_pem(sandbox),
+        "ALIPAY_SANDBOX_PRIVATE_KEY": private_pem(sandbox),
+        "ALIPAY_SANDBOX_MERCHANT_PUBLIC_KEY": public_pem(merchant),
         **{f"DEMO_PASSWORD_{person}": secrets.token_urlsafe(9) for person in PEOPLE},
         "postgres": secrets.token_urlsafe(24),
         "valkey": secrets.token_urlsafe(24),
@@ -70,15 +78,15 @@ def _key() -> str:
     return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def _rsa() -> rsa.RSAPrivateKey:
+def rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
-def _private(key: rsa.RSAPrivateKey) -> str:
+def private_pem(key: rsa.RSAPrivateKey) -> str:
     pem, clear = serialization.Encoding.PEM, serialization.NoEncryption()
     return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, clear).decode()
 
 
-def _public(key: rsa.RSAPrivateKey) -> str:
+def public_pem(key: rsa.RSAPrivateKey) -> str:
     pem, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     return key.public_key().public_bytes(pem, form).decode()
