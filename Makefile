@@ -6,7 +6,7 @@ export PORT ?= 8000
 export DEV_DIR ?= .dev
 export PYTHONPATH := .
 PY := .venv/bin/python
-INSTALLED := .venv/installed-$(shell cat requirements-dev.txt Makefile | cksum | cut -d' ' -f1)
+INSTALLED := .venv/installed-$(shell cksum < requirements-dev.txt | cut -d' ' -f1)
 JOBS ?= 2
 
 .PHONY: help run test e2e lint bench clean lock
