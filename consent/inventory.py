@@ -169,12 +169,12 @@ def tallies(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
     """Count the rows of each kind for each of these members, in a single query; keys are model labels."""
     ids = list(member_ids)
     parts = [
-        kind.rows(ids).order_by().values(person=F(kind.owner), kind=Value(kind.label)).annotate(n=Count("pk"))
+        kind.rows(ids).order_by().values(of_member=F(kind.owner), of_kind=Value(kind.label)).annotate(rows=Count("pk"))
         for kind in entries()
     ]
     found: dict[int, Counter[str]] = {member_id: Counter() for member_id in ids}
     for row in parts[0].union(*parts[1:], all=True):
-        found[row["person"]][row["kind"]] += row["n"]
+        found[row["of_member"]][row["of_kind"]] += row["rows"]
     return found
 
 

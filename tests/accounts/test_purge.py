@@ -1,0 +1,293 @@
+"""The purge: what is due goes, step by step, whatever fails beside it."""
+
+from datetime import timedelta
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.models import Session
+from django.db import IntegrityError, ProgrammingError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from accounts import services
+from accounts.models import Closure, Message, User
+from accounts.services import erasing, purge
+from complaints.models import Case, Entry
+from consent.models import Acceptance
+from consent.services import Origin, accept
+from tests.factories import make_case, make_member
+
+pytestmark = pytest.mark.django_db
+
+
+def leaving(member, *, now, days=8) -> Closure:
+    """Close an account so long ago that the deletion is due."""
+    return services.close_account(member=member, now=now - timedelta(days=days))
+
+
+def poison(member):
+    """Let the database refuse to delete this one row."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'poisoned row of {member.email}'; END $$;
+            CREATE TRIGGER poisoned BEFORE DELETE ON accounts_user FOR EACH ROW
+            WHEN (OLD.id = {member.pk}) EXECUTE FUNCTION refuse();
+            """
+        )
+
+
+def cure():
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER poisoned ON accounts_user; DROP FUNCTION refuse()")
+
+
+def test_a_member_whose_day_has_come_is_gone_and_the_closure_names_nobody(alice, bob, now):
+    closure = leaving(alice, now=now)
+    assert services.purge_due(now=now) == 1
+    assert list(User.objects.all()) == [bob]
+    closure.refresh_from_db()
+    assert (closure.state, closure.step, closure.member, closure.ended_at) == ("done", "", None, now)
+    assert closure.tally["accounts.User"] == 1
+
+
+def test_nobody_goes_before_their_day(alice, now):
+    leaving(alice, now=now, days=6)
+    assert services.purge_due(now=now) == 0
+    assert User.objects.filter(pk=alice.pk).exists()
+
+
+def test_who_withdrew_stays(alice, now):
+    leaving(alice, now=now)
+    services.withdraw_closure(member=alice, now=now)
+    assert services.purge_due(now=now) == 0
+    assert not User.objects.get(pk=alice.pk).is_closing
+
+
+def test_purging_twice_does_nothing_twice(alice, now):
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 1
+    assert services.purge_due(now=now) == 0
+
+
+def test_the_same_address_can_register_anew_afterwards(alice, now):
+    leaving(alice, now=now)
+    services.purge_due(now=now)
+    again = make_member(email=alice.email)
+    assert services.close_account(member=again, now=now).state == "cooling"
+
+
+def test_acceptances_and_their_evidence_go_and_another_members_stay(alice, bob, documents, now):
+    for member in (alice, bob):
+        accept(member=member, documents=[documents["privacy"]], origin=Origin(ip="10.0.0.1", browser="x"), now=now)
+    closure = leaving(alice, now=now)
+    services.purge_due(now=now)
+    assert [acceptance.member for acceptance in Acceptance.objects.all()] == [bob]
+    closure.refresh_from_db()
+    assert closure.tally["consent.Acceptance"] == closure.tally["consent.Evidence"] == 1
+
+
+def test_a_poisoned_row_blocks_its_owner_and_nobody_else(alice, now):
+    leaver = make_member()
+    closures = [leaving(member, now=now) for member in (make_member(), alice, leaver)]
+    poison(alice)
+    assert services.purge_due(now=now) == 2
+    states = [Closure.objects.get(pk=closure.pk).state for closure in closures]
+    assert states == ["done", "verifying", "done"]
+    blocked = Closure.objects.get(member=alice)
+    assert (blocked.step, blocked.attempts, blocked.error) == ("rows", 1, "ProgrammingError")
+    assert User.objects.get(pk=alice.pk).email == "alice@example.com"
+
+
+def test_what_keeps_failing_is_shown_as_blocked_and_tried_again_all_the_same(alice, now):
+    leaving(alice, now=now)
+    poison(alice)
+    for _ in range(purge.PATIENCE):
+        services.purge_due(now=now)
+        now += purge.LONGEST_WAIT
+    assert Closure.objects.get(member=alice).state == "blocked"
+    cure()
+    assert services.purge_due(now=now) == 1
+
+
+def test_a_failure_waits_longer_each_time(alice, now):
+    leaving(alice, now=now)
+    poison(alice)
+    waits = []
+    for _ in range(10):
+        services.purge_due(now=now)
+        closure = Closure.objects.get(member=alice)
+        waits.append(closure.next_attempt_at - now)
+        now = closure.next_attempt_at
+    assert waits == sorted(waits)
+    assert waits[-1] == purge.LONGEST_WAIT
+
+
+def test_a_failure_is_written_down_and_logged_without_the_persons_data(alice, now, caplog):
+    leaving(alice, now=now)
+    poison(alice)
+    services.purge_due(now=now)
+    assert "closure.failed" in caplog.text
+    assert "alice@example.com" not in caplog.text + Closure.objects.get(member=alice).error
+
+
+def test_a_channel_that_does_not_let_go_delays_only_its_member(alice, bob, now, monkeypatch):
+    def release(member):
+        if member == alice:
+            raise services.NotYet
+
+    monkeypatch.setattr("accounts.closing.release", release)
+    for member in (alice, bob):
+        leaving(member, now=now)
+    assert services.purge_due(now=now) == 1
+    waiting = Closure.objects.get(member=alice)
+    assert (waiting.step, waiting.error, waiting.attempts) == ("release", "NotYet", 1)
+    monkeypatch.undo()
+    assert services.purge_due(now=now) == 0
+    assert services.purge_due(now=waiting.next_attempt_at) == 1
+
+
+def test_a_trace_that_is_left_undoes_the_erasing(alice, bob, now):
+    EmailAddress.objects.create(user=bob, email=alice.email, verified=True)
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 0
+    closure = Closure.objects.get(member=alice)
+    assert closure.error == "Residue: account_emailaddress×1"
+    EmailAddress.objects.all().delete()
+    assert services.purge_due(now=closure.next_attempt_at) == 1
+
+
+def test_an_address_that_somebody_else_only_typed_does_not_stand_in_the_way(alice, bob, now):
+    EmailAddress.objects.create(user=bob, email=alice.email, verified=False)
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 1
+
+
+def test_an_address_that_ends_like_theirs_is_no_trace(now):
+    make_member(email="elisabeth@example.com")
+    leaving(make_member(email="beth@example.com"), now=now)
+    assert services.purge_due(now=now) == 1
+
+
+def test_a_namesake_in_an_article_is_no_trace(now, documents):
+    leaving(make_member(name="隐私政策"), now=now)
+    assert services.purge_due(now=now) == 1
+
+
+@pytest.mark.parametrize(
+    "spelling", ["+8613800138000", "8613800138000", "13800138000", "138 0013 8000", "138-0013-8000", "+86 138 00138000"]
+)
+def test_a_number_is_found_however_it_is_spelled(now, spelling):
+    member = make_member()
+    member.set_phone("+8613800138000", verified=True)
+    member.save()
+    LogEntry.objects.create(user=make_member(), action_flag=CHANGE, object_repr=f"电话{spelling}。", change_message="")
+    leaving(member, now=now)
+    services.purge_due(now=now)
+    assert Closure.objects.get(member=member).error == "Residue: django_admin_log×1"
+
+
+def test_a_longer_number_that_contains_theirs_is_no_trace(now):
+    member = make_member()
+    member.set_phone("+8613800138000", verified=True)
+    member.save()
+    LogEntry.objects.create(user=make_member(), action_flag=CHANGE, object_repr="2026138001380001", change_message="")
+    leaving(member, now=now)
+    assert services.purge_due(now=now) == 1
+
+
+def test_what_the_admins_log_says_about_them_goes_and_about_others_stays(alice, bob, now):
+    staff = make_member(is_staff=True)
+    kind = ContentType.objects.get_for_model(User)
+    for member in (alice, bob):
+        LogEntry.objects.create(
+            user=staff, content_type=kind, object_id=str(member.pk), object_repr=member.email, action_flag=CHANGE
+        )
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 1
+    assert [entry.object_repr for entry in LogEntry.objects.all()] == [bob.email]
+
+
+def test_a_message_to_their_address_goes_even_when_it_names_no_member(alice, bob, now):
+    for member in (alice, bob):
+        services.send_message(channel="mail", to=member.email.upper(), body="验证码", now=now)
+    leaving(alice, now=now)
+    services.purge_due(now=now)
+    assert [message.to for message in Message.objects.all()] == [bob.email.upper()]
+
+
+def test_half_finished_sign_ins_are_forgotten_and_other_visits_are_not(alice, now):
+    for data in ({"account_login": {"user_pk": str(alice.pk)}}, {"form": {"email": "Alice@example.com"}}, {"cart": 1}):
+        store = SessionStore()
+        store.update(data)
+        store.save()
+    leaving(alice, now=now)
+    services.purge_due(now=now)
+    assert [session.get_decoded() for session in Session.objects.all()] == [{"cart": 1}]
+
+
+def test_a_session_that_only_the_cache_still_knows_is_forgotten(alice, now):
+    store = SessionStore()
+    store["_auth_user_id"] = str(alice.pk)
+    store.save()
+    Session.objects.all().delete()
+    assert SessionStore(store.session_key).get("_auth_user_id")
+    leaving(alice, now=now)
+    services.purge_due(now=now)
+    assert SessionStore(store.session_key).get("_auth_user_id") is None
+
+
+def test_every_file_under_their_prefix_goes_and_nobody_elses(alice, bob, now):
+    for member in (alice, bob):
+        upload = erasing.directory_of(member) / "complaints" / "a.jpg"
+        upload.parent.mkdir(parents=True)
+        upload.write_bytes(b"picture")
+    leaving(alice, now=now)
+    services.purge_due(now=now)
+    assert not erasing.directory_of(alice).exists()
+    assert (erasing.directory_of(bob) / "complaints" / "a.jpg").read_bytes() == b"picture"
+
+
+def test_the_purge_of_twenty_takes_as_many_queries_as_of_one_except_for_each_ones_outside_duties(now, monkeypatch):
+    monkeypatch.setattr("accounts.closing.release", lambda member: None)
+    numbers = []
+    for size in (1, 20):
+        for _ in range(size):
+            leaving(make_member(), now=now)
+        with CaptureQueriesContext(connection) as queries:
+            assert services.purge_due(now=now) == size
+        numbers.append(len(queries))
+    assert numbers[1] - numbers[0] == 19  # each is written down as released, alone
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("cooling", "done"), ("cooling", "verifying"), ("withdrawn", "cooling"), ("done", "running")]
+)
+def test_the_database_refuses_a_state_that_does_not_follow(before, after, now):
+    ended_at = now if before in {"withdrawn", "done"} else None
+    member = None if before == "done" else make_member()
+    closure = Closure.objects.create(
+        member=member, state=before, requested_at=now, due_at=now, next_attempt_at=now, ended_at=ended_at
+    )
+    with pytest.raises(ProgrammingError, match="Invalid transition"), transaction.atomic():
+        Closure.objects.filter(pk=closure.pk).update(state=after)
+
+
+def test_a_member_has_one_live_closure(alice, now):
+    leaving(alice, now=now)
+    with pytest.raises(IntegrityError, match="one_live_closure_per_member"), transaction.atomic():
+        Closure.objects.create(member=alice, requested_at=now, due_at=now, next_attempt_at=now)
+
+
+def test_a_member_of_the_staff_leaves_and_their_answers_stay_without_them(alice, bob, now):
+    case = make_case(member=bob)
+    Case.objects.filter(pk=case.pk).update(assigned_to=alice)
+    answer = Entry.objects.create(case=case, voice="staff", author=alice, body="答复", at=now)
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 1
+    answer.refresh_from_db()
+    case.refresh_from_db()
+    assert (answer.author, answer.body, case.assigned_to, case.member) == (None, "答复", None, bob)
