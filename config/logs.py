@@ -10,9 +10,9 @@ PHONE = re.compile(r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 MAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
 # An address that is its own key: whoever reads the log must not be able to open the page.
 KEYS = re.compile(r"(?<=/complaints/)(?!new/|look-up/)[^/\s\"']+(?=/)")
-# What was typed into an address (a search), and the parts of one that open something (a claim code, a reset key).
-QUERY = re.compile(r"(/[^\s?\"']*)\?[^\s\"']*")
 KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*[0-9A-Z])[\w-]{16,}(?=[/\s]|$)")
+# What was typed into an address: searches are nobody's business.
+QUERY = re.compile(r"(/[^\s?\"']*)\?[^\s\"']*")
 HIDDEN = "…"
 
 
@@ -27,7 +27,9 @@ def _is_secret(key: str, value: Any) -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return KEYS.sub(HIDDEN, MAIL.sub(HIDDEN, PHONE.sub(HIDDEN, value)))
+        for pattern in (PHONE, MAIL, KEYS, KEY_IN_PATH):
+            value = pattern.sub(HIDDEN, value)
+        return QUERY.sub(r"\1", value)
     if isinstance(value, dict):
         return redact(None, "", value)
     if isinstance(value, list | tuple):
