@@ -13,6 +13,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from accounts.admin import PersonalDataAdmin
+from accounts.admin.members import masked_name
+from accounts.phone import masked, masked_email
 from complaints import services
 from complaints.admin.forms import CannedForm, HandOverForm
 from complaints.admin.queue import QueueFilter, promise_badge, staff_name
@@ -28,7 +31,8 @@ REFUSALS: dict[type[Exception], str] = {
 }
 
 
-class CaseAdmin(admin.ModelAdmin):
+class CaseAdmin(PersonalDataAdmin):
+    masks = {"contact_name": masked_name, "contact_phone": masked, "contact_email": masked_email}
     list_display = ("number", "kind", "status", "promise", "handler", "opened_at")
     list_filter = (QueueFilter, "kind")
     list_select_related = ("assigned_to",)
@@ -136,6 +140,7 @@ class CaseAdmin(admin.ModelAdmin):
             "case": case,
             "promise": promise_badge(case),
             "handler": self.handler(case),
+            "contact": [getattr(self, f"masked_{name}")(case) for name in self.masks if getattr(case, name)],
             "may_read": may_read,
             "entries": _dialogue(case) if may_read else [],
             **self._desk(request, case, form),

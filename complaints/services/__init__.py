@@ -11,7 +11,6 @@ from complaints.services.asking import (
 )
 from complaints.services.clock import alarm_overdue_cases, delete_outlived_cases, remind_due_cases
 from complaints.services.desk import (
-    SUPPORT_PERMISSIONS,
     AlreadyClaimed,
     NotEntitled,
     OwnCase,
@@ -24,7 +23,6 @@ from complaints.services.desk import (
 )
 
 __all__ = [
-    "SUPPORT_PERMISSIONS",
     "AlreadyClaimed",
     "AlreadySaid",
     "CaseClosed",

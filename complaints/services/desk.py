@@ -12,14 +12,9 @@ from complaints.models import Case, Entry
 from complaints.services import telling, thread
 
 log = structlog.get_logger(__name__)
-MAY_SEE = "complaints.view_case"
 MAY_READ = "complaints.view_entry"
 MAY_ANSWER = "complaints.answer_case"
 MAY_HAND_OVER = "complaints.hand_over_case"
-MAY_PREPARE = ("complaints.view_cannedanswer", "complaints.add_cannedanswer", "complaints.change_cannedanswer")
-
-# What a role needs that works at the desk.
-SUPPORT_PERMISSIONS = (MAY_SEE, MAY_READ, MAY_ANSWER, MAY_HAND_OVER, *MAY_PREPARE)
 
 
 class NotEntitled(Exception):

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Message
 from complaints import services, tasks
 from complaints.models import Case, Entry
-from tests.factories import make_agent, make_case, open_case
+from tests.factories import make_case, make_staff, open_case
 
 
 def test_the_desk_is_reminded_once_when_three_days_are_left(agent, colleague, now):
@@ -94,7 +94,7 @@ def test_on_29_february_three_years_end_on_the_28th(db):
 
 
 def test_the_tasks_run_and_may_run_twice(db, now):
-    make_agent()
+    make_staff(role="客服")
     make_case(now=now - timedelta(days=17))
     for _ in range(2):
         for task in (tasks.remind_due_cases, tasks.alarm_overdue_cases, tasks.delete_outlived_cases):
