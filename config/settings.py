@@ -38,7 +38,12 @@ def key_ring(name: str) -> dict[str, bytes]:
 def pem(name: str, default: str = "") -> str:
     """Read a PEM key: its text, or the path of a file that holds it."""
     value = env.str(name, default=default, multiline=True)
-    return value if not value or value.startswith("-----") else Path(value).read_text()
+    if not value or value.startswith("-----"):
+        return value
+    try:
+        return Path(value).read_text()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name} is neither a PEM text nor a file that can be read") from error
 
 
 # ── The site ──────────────────────────────────────────────────────────────────

