@@ -1,7 +1,6 @@
 """A pytest plugin, loaded before Django's settings: gives each run servers and directories of its own."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -15,14 +14,15 @@ OURS = ("SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "MEDIA_ROOT", "STATIC_ROOT", "
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Start before pytest-django reads the settings, which a wrapper does."""
+    """Start before pytest-django reads the settings, which a wrapper does.
+
+    The directory goes with this process, however it ends: the keeper of its servers deletes it.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     if worker is None:
-        home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
-        early_config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
         for name in OURS:
             os.environ.pop(name, None)
-        embedded.provide(home, scratch=True)
+        embedded.provide(Path(tempfile.mkdtemp(prefix="portal-tests-")), scratch=True)
         Path(os.environ["STATIC_ROOT"]).mkdir()
     os.environ["CACHE_PREFIX"] = f"test-{worker or 'main'}"
     return (yield)
