@@ -41,7 +41,7 @@ class Addresses(dict[str, SafeString]):
         return self[name]
 
 
-class Site:
+class Portal:
     """The parts of a page that never change while the process runs."""
 
     def __init__(self) -> None:
@@ -57,14 +57,14 @@ class Site:
     @cached_property
     def footer(self) -> SafeString:
         policies = [(reverse("consent:document", args=[kind]), title) for kind, title in POLICIES.items()]
-        return render_to_string("partials/footer.html", {"site": self, "policies": policies})
+        return render_to_string("partials/footer.html", {"portal": self, "policies": policies})
 
 
 @cache
-def the_site() -> Site:
-    return Site()
+def the_portal() -> Portal:
+    return Portal()
 
 
-def site(request: HttpRequest) -> dict[str, Site]:
-    """Give every template `site`."""
-    return {"site": the_site()}
+def site(request: HttpRequest) -> dict[str, Portal]:
+    """Give every template `portal`; `site` is what allauth calls the host name."""
+    return {"portal": the_portal(), "site": the_portal()}
