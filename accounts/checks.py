@@ -8,7 +8,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
 NOT_SENDING = ("accounts.sms.console.", "accounts.sms.memory.", "accounts.sms.inbox.")
-NOT_MAILING = ("accounts.mail.", *(f"django.core.mail.backends.{kind}." for kind in ("console", "locmem", "dummy", "filebased")))
+NOT_MAILING = (
+    "accounts.mail.",
+    *(f"django.core.mail.backends.{kind}." for kind in ("console", "locmem", "dummy", "filebased")),
+)
 
 
 @register(Tags.security, deploy=True)

@@ -72,6 +72,4 @@ class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
             return super().try_save(request)
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
-        services.register(
-            member=user, documents=self.accepted_documents, origin=origin.of(request), now=timezone.now()
-        )
+        services.register(member=user, documents=self.accepted_documents, origin=origin.of(request), now=timezone.now())

@@ -71,14 +71,18 @@ class Message(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "邮件与短信"
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=Q(sent_at=None, failed_at=None), name="messages_waiting"),
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(sent_at=None, failed_at=None), name="messages_waiting"
+            ),
             models.Index(fields=["to_hash", "created_at"], name="messages_to_destination"),
             models.Index(fields=["created_at"], name="messages_by_age"),
         ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(sent_at=None, failed_at=None, to__isnull=False, body__isnull=False)
-                | Q(Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False), to=None, subject=None, body=None, params=None),
+                | Q(
+                    Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False), to=None, subject=None, body=None, params=None
+                ),
                 name="only_waiting_messages_have_content",
             )
         ]

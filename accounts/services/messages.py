@@ -54,7 +54,12 @@ def send_message(
 
 
 def notify(*, member: User, subject: str, text: str, now: datetime) -> Message | None:
-    """Tell a member by SMS, or by mail when they have no proven number; nothing when they can be reached by neither."""
+    """Tell a member by SMS, or by mail when they have no proven number.
+
+    Who can be reached by neither is told nothing, and neither is who is leaving.
+    """
+    if member.is_closing:
+        return None
     if member.phone and member.phone_verified:
         return send_message(channel=Message.Channel.SMS, to=member.phone, body=text, member=member, now=now)
     if member.email:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.models.message import hash_of_destination
@@ -41,15 +42,18 @@ def hold_contact(contact: str) -> None:
 @transaction.atomic
 def drop_unproven_claims(*, email: str) -> None:
     """Forget sign-ups that typed this address and never proved it: whoever owns it must not find it occupied."""
-    claims = User.objects.unproven().filter(email=email.lower())
-    inventory.erase(member_ids=list(claims.values_list("pk", flat=True)))
+    _forget(User.objects.unproven().filter(email=email.lower()))
 
 
 def drop_unproven_members(*, now: datetime) -> int:
     """Forget sign-ups that were begun yesterday and never finished."""
-    old = User.objects.unproven().filter(date_joined__lt=now - UNPROVEN_KEPT)
-    ids = list(old.values_list("pk", flat=True)[:500])
-    inventory.erase(member_ids=ids)
+    return _forget(User.objects.unproven().filter(date_joined__lt=now - UNPROVEN_KEPT)[:500])
+
+
+def _forget(members: QuerySet[User]) -> int:
+    ids = list(members.values_list("pk", flat=True))
+    if ids:
+        inventory.erase(member_ids=ids)
     return len(ids)
 
 
