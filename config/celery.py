@@ -19,6 +19,7 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.deliver_due_mail": 1,
     "accounts.tasks.drop_outdated_messages": 3600,
     "accounts.tasks.drop_unproven_members": 3600,
+    "accounts.tasks.purge_due_accounts": 10,
     "complaints.tasks.remind_due_cases": 600,
     "complaints.tasks.alarm_overdue_cases": 600,
     "complaints.tasks.delete_outlived_cases": 3600,

@@ -35,7 +35,8 @@ def send_confirmation_code(*, member: User, channel: str, now: datetime) -> Pend
     to = contacts_of(member).get(channel)
     if to is None:
         raise CodeNotSent("没有可以接收验证码的手机号或邮箱")
-    if Message.objects.to_destination(to, channel=channel, since=now - PAUSE).exists():
+    codes = Message.objects.filter(template=Message.Template.CODE)
+    if codes.to_destination(to, channel=channel, since=now - PAUSE).exists():
         raise CodeNotSent("刚刚已经发送过，请 1 分钟后再试")
     if has_reached_daily_cap(to=to, channel=channel, now=now):
         raise CodeNotSent("今天收到的验证码太多，请 24 小时后再试")
