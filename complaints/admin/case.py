@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -35,11 +36,14 @@ class CaseAdmin(PersonalDataAdmin):
     masks = {"contact_name": masked_name, "contact_phone": masked, "contact_email": masked_email}
     list_display = ("number", "kind", "status", "promise", "handler", "opened_at")
     list_filter = (QueueFilter, "kind")
-    list_select_related = ("assigned_to",)
     search_fields = ("number",)
     search_help_text = "按编号查找"
     ordering = ("due_at", "pk")
     list_per_page = 50
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
+        return super().get_queryset(request).select_related("assigned_to")
 
     @admin.display(description="答复期限", ordering="due_at")
     def promise(self, case: Case) -> SafeString:
@@ -94,8 +98,8 @@ class CaseAdmin(PersonalDataAdmin):
     def insert_canned(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Show the page again with a canned sentence added to the draft."""
         chosen = CannedForm(request.POST)
-        draft = chosen.draft() if chosen.is_valid() else ""
-        return self._page(request, self._case(request, pk), SaidForm(initial={"body": draft}))
+        chosen.full_clean()
+        return self._page(request, self._case(request, pk), SaidForm(initial={"body": chosen.draft()}))
 
     def _say(self, request: HttpRequest, pk: int, act: Callable[..., Case], *, words: str, done: str) -> HttpResponse:
         case = self._case(request, pk)
