@@ -1,0 +1,61 @@
+"""The readiness page says which part is down, and waits for none."""
+
+import socket
+import time
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+
+from config import health
+from config.cache import ForgivingRedisCache
+from config.tasks import heartbeat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_the_process_is_up_without_asking_anybody(client, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        answer = client.get("/healthz")
+    assert answer.json() == {"status": "ok"}
+    assert not answer.cookies
+
+
+def test_everything_works_when_clock_and_worker_have_a_pulse(client):
+    heartbeat()
+    answer = client.get("/readyz")
+    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "redis": "ok", "jobs": "ok"}}
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.parametrize("age", [None, 61])
+def test_no_pulse_for_a_minute_is_down(client, age):
+    if age:
+        cache.set("config:pulse", timezone.now().timestamp() - age)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["parts"] == {"database": "ok", "redis": "ok", "jobs": "no pulse of clock and worker"}
+
+
+def test_a_hung_redis_is_named_within_two_seconds(client, monkeypatch):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        address = f"redis://127.0.0.1:{listener.getsockname()[1]}/1"
+        monkeypatch.setattr(health, "cache", ForgivingRedisCache(address, {"OPTIONS": {"socket_timeout": 0.5}}))
+        begun = time.monotonic()
+        answer = client.get("/readyz")
+    assert time.monotonic() - begun < 2
+    assert answer.status_code == 503
+    assert answer.json()["parts"]["redis"] == "TimeoutError"
+
+
+def test_a_migration_that_is_not_applied_is_down(client):
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM django_migrations WHERE app = 'consent' RETURNING name, applied")
+        rows = cursor.fetchall()
+        try:
+            assert client.get("/readyz").json()["parts"]["database"] == "migrations are not applied"
+        finally:
+            cursor.executemany("INSERT INTO django_migrations (app, name, applied) VALUES ('consent', %s, %s)", rows)

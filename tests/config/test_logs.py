@@ -1,0 +1,51 @@
+"""Logs hold a request's number and nobody's data."""
+
+import json
+import logging
+
+import pytest
+import structlog
+
+from config import logs
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["13812345678", "+8613812345678", "86 138 1234 5678", "138-1234-5678", "alice@example.com", "a.b+c@mail.example.cn"],
+)
+def test_what_looks_like_a_contact_is_hidden_wherever_it_stands(said):
+    hidden = logs.redact(None, "", {"event": f"sent to {said}.", "path": f"/x/{said}", "list": [said], "map": {"k": said}})
+    assert said not in json.dumps(hidden, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("key", ["phone", "email", "name", "password", "code", "api_token", "body", "to"])
+def test_what_is_named_like_personal_data_is_hidden_whatever_it_is(key):
+    assert logs.redact(None, "", {key: "anything"}) == {key: logs.HIDDEN}
+
+
+def test_order_numbers_and_times_stay_readable():
+    event = {"event": "order.paid", "number": "20261124138123456789", "at": "2026-11-24T10:00:00", "count": 3}
+    assert logs.redact(None, "", event) == event
+
+
+def test_a_traceback_that_names_somebody_is_hidden_too():
+    settings = logs.configure(level="INFO", style="json")["formatters"]["portal"]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=settings["processors"], foreign_pre_chain=settings["foreign_pre_chain"]
+    )
+    try:
+        raise ValueError("no mailbox alice@example.com for 13812345678")
+    except ValueError as error:
+        record = logging.LogRecord("x", logging.ERROR, "", 1, "it failed", None, (type(error), error, error.__traceback__))
+    line = formatter.format(record)
+    assert "ValueError" in line
+    assert "alice@example.com" not in line
+    assert "13812345678" not in line
+
+
+def test_a_request_is_logged_with_its_number_and_without_its_query(client, capfd, db):
+    client.get("/healthz?q=alice@example.com")
+    written = capfd.readouterr().err
+    assert "GET /healthz" in written
+    assert "request_id=" in written
+    assert "alice" not in written
