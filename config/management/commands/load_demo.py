@@ -30,23 +30,27 @@ class Command(BaseCommand):
     help = "载入演示内容；已有的数据不会改动，可以重复运行"
 
     def handle(self, *args: Any, **options: Any) -> None:
-        now = timezone.now()
+        now, passwords = timezone.now(), {who: _password(who) for who in PEOPLE}
         with transaction.atomic():
             publish_documents(now=now)
             courses = add_demo_courses(now=now)
-            self._people(now)
+            self._people(passwords, now=now)
             self._canned_answers()
         if options["verbosity"] > 0:
             self.stdout.write(f"演示内容已就绪，新增课程 {len(courses)} 门")
 
-    def _people(self, now: datetime) -> None:
-        agreed = Document.objects.in_force(now).filter(kind__in=["agreement", "privacy"])
+    def _people(self, passwords: dict[str, str], *, now: datetime) -> None:
+        agreed = list(Document.objects.in_force(now).filter(kind__in=["agreement", "privacy"]))
         for who, details in PEOPLE.items():
-            password = os.environ.get(f"DEMO_PASSWORD_{who}")
-            if not password:
-                raise CommandError(f"没有设置 DEMO_PASSWORD_{who}：演示账号的密码来自环境变量")
-            ensure_member(password=password, documents=agreed, now=now, **details)
+            ensure_member(password=passwords[who], documents=agreed, now=now, **details)
 
     def _canned_answers(self) -> None:
         if not CannedAnswer.objects.exists():
             CannedAnswer.objects.bulk_create(CannedAnswer(title=title, body=body) for title, body in CANNED.items())
+
+
+def _password(who: str) -> str:
+    password = os.environ.get(f"DEMO_PASSWORD_{who}")
+    if not password:
+        raise CommandError(f"没有设置 DEMO_PASSWORD_{who}：演示账号的密码来自环境变量")
+    return password
