@@ -9,5 +9,16 @@ class CoursesConfig(AppConfig):
             *(f"{verb}_{what}" for what in ("course", "lesson", "media") for verb in ("view", "add", "change")),
             "delete_lesson",
             "delete_media",
-        ]
+        ],
+        "财务": [
+            *(
+                f"view_{what}"
+                for what in ("order", "payment", "refund", "paymentevent", "enrollment", "paymentaccount")
+            ),
+            "retry_refund",
+        ],
+        "客服": ["view_order", "view_payment", "view_refund", "view_enrollment"],
     }
+
+    def ready(self) -> None:
+        from courses import checks  # noqa: F401 - registers itself

@@ -1,6 +1,70 @@
-"""What can be done with courses."""
+"""What can be done with courses: showing them, selling them, taking them back."""
 
 from courses.services.catalogue import cards, may_read, price
 from courses.services.folders import add_course, add_demo_courses
+from courses.services.orders import (
+    AlreadyOwned,
+    NotCancellable,
+    NotRefundable,
+    cancel_order,
+    delete_outlived_orders,
+    expire_due_orders,
+    give_back,
+    place_order,
+)
+from courses.services.payment_accounts import (
+    confirm_agreement,
+    forget_account,
+    open_agreement,
+    tend_due_accounts,
+)
+from courses.services.payment_accounts import look_soon as look_for_signature
+from courses.services.payment_accounts import tend as tend_account
+from courses.services.payments import (
+    AccountNotLive,
+    NotPayable,
+    PaymentUnderWay,
+    pay_with_account,
+    query_silent_payments,
+    start_payment,
+    submit_due_debits,
+)
+from courses.services.payments import look_soon as look_for_payment
+from courses.services.refunds import NotFailed, retry_refund, submit_due_refunds
+from courses.services.settling import apply_stranded_notices, receive_notice, settle
 
-__all__ = ["add_course", "add_demo_courses", "cards", "may_read", "price"]
+__all__ = [
+    "AccountNotLive",
+    "AlreadyOwned",
+    "NotCancellable",
+    "NotFailed",
+    "NotPayable",
+    "NotRefundable",
+    "PaymentUnderWay",
+    "add_course",
+    "add_demo_courses",
+    "apply_stranded_notices",
+    "cancel_order",
+    "cards",
+    "confirm_agreement",
+    "delete_outlived_orders",
+    "expire_due_orders",
+    "forget_account",
+    "give_back",
+    "look_for_payment",
+    "look_for_signature",
+    "may_read",
+    "open_agreement",
+    "pay_with_account",
+    "place_order",
+    "price",
+    "query_silent_payments",
+    "receive_notice",
+    "retry_refund",
+    "settle",
+    "start_payment",
+    "submit_due_debits",
+    "submit_due_refunds",
+    "tend_account",
+    "tend_due_accounts",
+]

@@ -1,0 +1,154 @@
+"""The one door through which "it was paid" comes in, whoever says so."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+
+from courses import gateways
+from courses.gateways import TradeState
+from courses.models import Enrollment, Order, Payment, PaymentEvent, Refund
+from courses.services import payment_accounts, refunds
+
+log = structlog.get_logger(__name__)
+Outcome = PaymentEvent.Outcome
+STRANDED_AFTER = timedelta(seconds=30)
+AT_ONCE = 50
+
+
+@transaction.atomic
+def settle(*, channel: str, trade: gateways.Trade, now: datetime) -> Outcome:
+    """Apply what a channel says about a trade; the same fact twice changes nothing.
+
+    The order is locked before the payment, here and everywhere: two notices at once wait for each other.
+    """
+    order_id = Payment.objects.filter(channel=channel, out_trade_no=trade.out_trade_no).values_list("order", flat=True)
+    order = Order.objects.select_for_update().filter(pk__in=order_id).first()
+    if order is None:
+        log.error("payment.unknown", channel=channel)
+        return Outcome.UNKNOWN
+    payment = order.payments.select_for_update().get(out_trade_no=trade.out_trade_no)
+    if not _agrees(payment, trade):
+        return _suspect(payment, reason="mismatch")
+    if trade.state == TradeState.PAID:
+        return _paid(order, payment, trade, now)
+    return _not_paid(payment, trade)
+
+
+def _agrees(payment: Payment, trade: gateways.Trade) -> bool:
+    """Check that this is our money for this attempt, and no other attempt's."""
+    if not trade.is_ours or trade.amount_fen != payment.amount_fen:
+        return False
+    if payment.channel_trade_no is not None:
+        return payment.channel_trade_no == trade.trade_no
+    return not Payment.objects.filter(channel=payment.channel, channel_trade_no=trade.trade_no).exists()
+
+
+def _suspect(payment: Payment, *, reason: str) -> Outcome:
+    """Leave it to the staff; money that was taken for certain stays taken."""
+    log.error("payment.suspect", payment=payment.pk, reason=reason)
+    if payment.state != Payment.State.SUCCEEDED:
+        payment.state, payment.error, payment.next_attempt_at = Payment.State.SUSPECT, reason, None
+        payment.save(update_fields=["state", "error", "next_attempt_at"])
+    return Outcome.MISMATCH
+
+
+def _not_paid(payment: Payment, trade: gateways.Trade) -> Outcome:
+    if not payment.is_open or trade.state == TradeState.WAITING:
+        return Outcome.IGNORED
+    if trade.state == TradeState.RETURNED:
+        # It was paid and went back without us: somebody at the channel knows more.
+        return _suspect(payment, reason="returned")
+    payment.state, payment.next_attempt_at = Payment.State.CLOSED, None
+    payment.save(update_fields=["state", "next_attempt_at"])
+    return Outcome.APPLIED
+
+
+def _paid(order: Order, payment: Payment, trade: gateways.Trade, now: datetime) -> Outcome:
+    if payment.state == Payment.State.SUCCEEDED:
+        return Outcome.DUPLICATE
+    payment.state, payment.paid_at, payment.channel_trade_no = Payment.State.SUCCEEDED, now, trade.trade_no
+    payment.next_attempt_at, payment.error = None, ""
+    payment.save(update_fields=["state", "paid_at", "channel_trade_no", "next_attempt_at", "error"])
+    if not order.is_pending or _is_owned(order):
+        reason = Refund.Reason.DOUBLE if order.is_paid or order.is_pending else Refund.Reason.LATE
+        refunds.owe(payment, reason=reason, now=now)
+        return Outcome.AUTO_REFUND
+    _deliver(order, now)
+    return Outcome.APPLIED
+
+
+def _is_owned(order: Order) -> bool:
+    return Enrollment.objects.live().filter(member=order.member_id, course=order.course_id).exists()
+
+
+def _deliver(order: Order, now: datetime) -> None:
+    order.status, order.paid_at, order.completed_at = Order.Status.PAID, now, now
+    order.save(update_fields=["status", "paid_at", "completed_at"])
+    Enrollment.objects.create(member=order.member, course=order.course, order=order, started_at=now)
+    # Nobody waits for the other attempts any more: the clock closes them at the channel.
+    order.payments.filter(state=Payment.State.CREATED).update(state=Payment.State.CLOSED, next_attempt_at=None)
+    order.payments.filter(state=Payment.State.PENDING).update(next_attempt_at=now)
+    log.info("order.paid", order=order.pk)
+
+
+def receive_notice(*, channel: str, notice: gateways.Notice, now: datetime) -> Outcome:
+    """Store a verified notice, then apply it; what cannot be applied now, the clock applies later."""
+    event = _store(channel=channel, notice=notice, now=now)
+    if event.outcome != Outcome.RECEIVED:
+        return Outcome.DUPLICATE
+    try:
+        return _apply(event, notice, now=now)
+    except Exception:
+        # It is stored: the channel need not repeat itself, and staff find the reason in the log.
+        log.exception("notice.stranded", event=event.pk)
+        return Outcome.RECEIVED
+
+
+def _store(*, channel: str, notice: gateways.Notice, now: datetime) -> PaymentEvent:
+    trade, agreement = notice.trade, notice.agreement
+    event, _ = PaymentEvent.objects.get_or_create(
+        channel=channel,
+        event_id=notice.event_id,
+        defaults={
+            "kind": PaymentEvent.Kind.AGREEMENT if agreement else PaymentEvent.Kind.TRADE,
+            "payment": Payment.objects.filter(channel=channel, out_trade_no=trade.out_trade_no).first()
+            if trade
+            else None,
+            "account": payment_accounts.find(channel=channel, agreement=agreement) if agreement else None,
+            "facts": notice.facts(),
+            "received_at": now,
+        },
+    )
+    return event
+
+
+@transaction.atomic
+def _apply(event: PaymentEvent, notice: gateways.Notice, *, now: datetime) -> Outcome:
+    """Apply one notice, once: identical ones that came at the same moment wait here and find it done."""
+    locked = PaymentEvent.objects.select_for_update(of=("self",)).get(pk=event.pk)
+    if locked.outcome != Outcome.RECEIVED:
+        return Outcome.DUPLICATE
+    outcome = Outcome.IGNORED
+    if notice.trade:
+        outcome = settle(channel=event.channel, trade=notice.trade, now=now)
+    elif notice.agreement:
+        outcome = payment_accounts.confirm_agreement(channel=event.channel, agreement=notice.agreement, now=now)
+    PaymentEvent.objects.filter(pk=event.pk).update(outcome=outcome)
+    return outcome
+
+
+def apply_stranded_notices(*, now: datetime) -> int:
+    """Apply notices that were stored and never applied.
+
+    A notice about an agreement was stored without its token: its account asks the channel itself, by its own clock.
+    """
+    stranded = list(PaymentEvent.objects.stranded(now - STRANDED_AFTER)[:AT_ONCE])
+    for event in stranded:
+        trade = _trade_from(event.facts) if event.kind == PaymentEvent.Kind.TRADE and event.facts else None
+        _apply(event, gateways.Notice(event.event_id, trade=trade), now=now)
+    return len(stranded)
+
+
+def _trade_from(facts: dict[str, str]) -> gateways.Trade:
+    return gateways.Trade(**{**facts, "state": TradeState(facts["state"])})  # type: ignore[arg-type]
