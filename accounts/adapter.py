@@ -90,7 +90,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     # SMS
 
-    def send_verification_code_sms(self, user: User, phone: str, code: str, **kwargs: Any) -> None:
+    def send_verification_code_sms(self, user: User, phone: str, code: str, **_: Any) -> None:
         text = f"验证码 {code}，{MINUTES} 分钟内有效。请勿告诉他人；不是您本人操作请忽略。"
         self._send_sms(phone, "code", text, params={"code": code}, member=user, valid_for=CODE_VALID)
 
@@ -98,7 +98,7 @@ class AccountAdapter(DefaultAccountAdapter):
         text = "您的手机号已有账号，请直接登录；忘记密码可用短信验证码登录。不是您本人操作请忽略。"
         self._send_sms(phone, "taken", text, member=User.objects.with_proven_phone(phone))
 
-    def send_unknown_account_sms(self, phone: str, **kwargs: Any) -> None:
+    def send_unknown_account_sms(self, phone: str, **_: Any) -> None:
         self._send_sms(phone, "unknown", "您的手机号还没有账号，请先注册。不是您本人操作请忽略。")
 
     def _send_sms(self, to: str, template: str, text: str, **more: Any) -> None:
@@ -135,7 +135,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_stages(self) -> list[str]:
         return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+    def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
         """Count failures by what was typed; allauth itself counts everybody's numbers under one empty key."""
         typed = credentials.get("email") or credentials.get("phone") or ""
         return keyed_hash(typed.lower(), purpose="accounts.sign-in.attempts").hex()

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from accounts.forms.contact import cleaned_contact, refuse_when_flooded, refuse_when_too_soon
 from accounts.models import User
 
-PASSWORD_RULE = "至少 10 位，不要只用数字，也不要用常见的密码"
+HOW_TO_CHOOSE = "至少 10 位，不要只用数字，也不要用常见的密码"
 CODE_COUNTS_FOR = 600  # seconds
 
 
@@ -103,13 +103,13 @@ class ChangePhoneForm(allauth_forms.ChangePhoneForm):
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):
-    """Ask for the old password, unless the member has just come in by a code: that is how a forgotten one is replaced."""
+    """Ask for the old password, unless the member has just come in by a code: so a forgotten one is replaced."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["password2"]
         self.fields["oldpassword"].help_text = forgotten()
-        self.fields["password1"].help_text = PASSWORD_RULE
+        self.fields["password1"].help_text = HOW_TO_CHOOSE
         without_placeholders(self)
         if self._came_by_code():
             del self.fields["oldpassword"]
@@ -130,7 +130,7 @@ class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["password2"]
-        self.fields["password1"].help_text = PASSWORD_RULE
+        self.fields["password1"].help_text = HOW_TO_CHOOSE
         without_placeholders(self)
 
 

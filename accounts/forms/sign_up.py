@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.forms.contact import refuse_when_flooded, refuse_when_too_soon
-from accounts.forms.sign_in import PASSWORD_RULE, without_placeholders
+from accounts.forms.sign_in import HOW_TO_CHOOSE, without_placeholders
 from accounts.models import User
 from consent import origin
 from consent.forms import AgreementFormMixin
@@ -38,7 +38,7 @@ class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
         self.fields["by"].initial = self.kind
         self._ask_for_one()
         without_placeholders(self)
-        self.fields["password1"].help_text = PASSWORD_RULE
+        self.fields["password1"].help_text = HOW_TO_CHOOSE
         self.order_fields(["by", self.kind, "password1", "accept_agreement", "accept_privacy", "adult"])
 
     def _ask_for_one(self) -> None:

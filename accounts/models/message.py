@@ -9,6 +9,10 @@ from django.db.models import Q
 from consent.fields import KeyedHashField, SealedCharField, SealedJSONField, SealedTextField, keyed_hash
 from consent.inventory import DELETE
 
+WAITING = Q(sent_at=None, failed_at=None)
+SETTLED = Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False)
+EMPTY = Q(to=None, subject=None, body=None, params=None)
+
 
 def hash_of_destination(to: str) -> bytes:
     """Hash an address or a number, so that what went to it can be counted without knowing it."""
@@ -17,7 +21,7 @@ def hash_of_destination(to: str) -> bytes:
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def waiting(self) -> "MessageQuerySet":
-        return self.filter(sent_at=None, failed_at=None)
+        return self.filter(WAITING)
 
     def due(self, now: datetime) -> "MessageQuerySet":
         """Keep what should be sent now, the longest waiting first."""
@@ -71,18 +75,13 @@ class Message(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "邮件与短信"
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=Q(sent_at=None, failed_at=None), name="messages_waiting"
-            ),
+            models.Index(fields=["next_attempt_at"], condition=WAITING, name="messages_waiting"),
             models.Index(fields=["to_hash", "created_at"], name="messages_to_destination"),
             models.Index(fields=["created_at"], name="messages_by_age"),
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(sent_at=None, failed_at=None, to__isnull=False, body__isnull=False)
-                | Q(
-                    Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False), to=None, subject=None, body=None, params=None
-                ),
+                condition=(WAITING & Q(to__isnull=False, body__isnull=False)) | (SETTLED & EMPTY),
                 name="only_waiting_messages_have_content",
             )
         ]

@@ -1,7 +1,7 @@
 """Sending SMS through a backend that a setting names, like Django's e-mail.
 
-A backend is a class `Backend` with `send(sms)`. It returns when the channel has taken the message; it raises `SmsRefused` when
-asking again would change nothing, anything else when it may. It has five seconds.
+A backend is a class `Backend` with `send(sms)`. It returns when the channel has taken the message; it raises
+`SmsRefused` when asking again would change nothing, anything else when it may. It has five seconds.
 """
 
 from dataclasses import dataclass, field

@@ -1,0 +1,260 @@
+"""Coming back: by number or address, with a password or a code."""
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import AnonymousUser
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Message
+from tests.factories import last_code, last_message, make_member, make_phone_member, sign_in
+
+PHONE = "+8613800138000"
+PASSWORD = "correct horse battery"
+LOGIN = "/account/login/"
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def clock(time_machine):
+    time_machine.move_to(timezone.now())
+    return time_machine
+
+
+@pytest.fixture
+def carol():
+    """A member known by number only."""
+    return make_phone_member(phone=PHONE)
+
+
+@pytest.fixture
+def dora():
+    """A member known by a proven address only."""
+    member = make_member(email="dora@example.com")
+    EmailAddress.objects.create(user=member, email=member.email, verified=True, primary=True)
+    return member
+
+
+def words(response):
+    return response.content.decode()
+
+
+def who(client):
+    user = client.get("/account/login/", follow=True).context["user"]
+    return None if isinstance(user, AnonymousUser) or not user.is_authenticated else user
+
+
+@pytest.mark.parametrize("typed", ["13800138000", "+86 138 0013 8000", "138-0013-8000"])
+def test_a_number_in_any_usual_writing_and_the_password_let_in(client, carol, typed):
+    answer = client.post(LOGIN, {"login": typed, "password": PASSWORD})
+    assert answer.url == reverse("accounts:me")
+    assert who(client) == carol
+
+
+@pytest.mark.parametrize("typed", ["dora@example.com", " Dora@Example.COM "])
+def test_an_address_and_the_password_let_in(client, dora, typed):
+    client.post(LOGIN, {"login": typed, "password": PASSWORD})
+    assert who(client) == dora
+
+
+def test_where_one_was_going_is_where_one_lands(client, carol):
+    answer = client.post(LOGIN, {"login": PHONE, "password": PASSWORD, "next": "/courses/"})
+    assert answer.url == "/courses/"
+
+
+def test_nobody_is_led_to_another_site(client, carol):
+    answer = client.post(LOGIN, {"login": PHONE, "password": PASSWORD, "next": "https://evil.example/"})
+    assert answer.url == reverse("accounts:me")
+
+
+def test_a_wrong_password_and_an_unknown_number_are_answered_alike(client, carol):
+    wrong = client.post(LOGIN, {"login": "13800138000", "password": "no"})
+    unknown = client.post(LOGIN, {"login": "13900139000", "password": "no"})
+    assert wrong.context["form"].non_field_errors() == unknown.context["form"].non_field_errors()
+    assert wrong.context["form"].non_field_errors() == ["手机号或密码不正确"]
+
+
+def test_something_that_is_neither_gets_a_sentence(client):
+    answer = client.post(LOGIN, {"login": "doctor", "password": "no"})
+    assert answer.context["form"].errors["login"] == ["请输入手机号或邮箱"]
+
+
+def test_after_five_wrong_passwords_the_right_one_has_to_wait_five_minutes(client, carol, clock):
+    for _ in range(5):
+        client.post(LOGIN, {"login": PHONE, "password": "no"})
+    answer = client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    assert "5 分钟后再试" in words(answer)
+    clock.shift(301)
+    assert client.post(LOGIN, {"login": PHONE, "password": PASSWORD}).status_code == 302
+
+
+def test_somebody_elses_wrong_passwords_keep_nobody_out(client, carol):
+    for _ in range(6):
+        client.post(LOGIN, {"login": "13900139000", "password": "no"})
+    assert client.post(LOGIN, {"login": PHONE, "password": PASSWORD}).status_code == 302
+
+
+# By code
+
+
+@pytest.mark.parametrize(("contact", "member"), [(PHONE, "carol"), ("dora@example.com", "dora")])
+def test_a_code_lets_in_without_a_password(client, request, contact, member):
+    expected = request.getfixturevalue(member)
+    assert client.post("/account/login/code/", {"login": contact}).url == "/account/login/code/confirm/"
+    client.post("/account/login/code/confirm/", {"code": last_code(contact)})
+    assert who(client) == expected
+
+
+def test_a_code_with_spaces_is_the_same_code(client, carol):
+    client.post("/account/login/code/", {"login": PHONE})
+    code = last_code(PHONE)
+    client.post("/account/login/code/confirm/", {"code": f" {code[:3]} {code[3:]} "})
+    assert who(client) == carol
+
+
+def test_an_unknown_number_sees_the_same_pages_and_hears_that_it_has_no_account(client, carol):
+    other = Client()
+    pages = []
+    for browser, number in ((client, "13800138000"), (other, "13900139000")):
+        browser.post("/account/login/code/", {"login": number})
+        for answer in (
+            browser.get("/account/login/code/confirm/"),
+            browser.post("/account/login/code/confirm/", {"action": "resend"}, follow=True),
+            browser.post("/account/login/code/confirm/", {"code": "abc"}),
+        ):
+            lines = [line for line in words(answer).splitlines() if "csrfmiddlewaretoken" not in line]
+            pages.append((answer.status_code, str(lines).replace(number, "N")))
+    assert pages[:3] == pages[3:]
+    assert "还没有账号" in last_message("+8613900139000").body
+
+
+def test_a_code_for_an_address_that_somebody_only_typed_lets_nobody_into_their_account(client, documents):
+    squatter = make_member(email="victim@example.com", password="the squatter's password")
+    EmailAddress.objects.create(user=squatter, email=squatter.email, verified=False, primary=True)
+    client.post("/account/login/code/", {"login": "victim@example.com"})
+    assert "还没有账号" in last_message("victim@example.com").body
+    client.post("/account/password/reset/", {"email": "victim@example.com"})
+    assert not Message.objects.filter(body__isnull=True).exists()
+    assert "还没有账号" in last_message("victim@example.com").body
+
+
+def test_a_code_that_is_too_old_gets_a_sentence(client, carol, clock):
+    client.post("/account/login/code/", {"login": PHONE})
+    code = last_code(PHONE)
+    clock.shift(601)
+    answer = client.post("/account/login/code/confirm/", {"code": code}, follow=True)
+    assert "验证码已过期" in words(answer)
+    assert who(client) is None
+
+
+def test_five_wrong_codes_end_it(client, carol):
+    client.post("/account/login/code/", {"login": PHONE})
+    code = last_code(PHONE)
+    for _ in range(5):
+        client.post("/account/login/code/confirm/", {"code": "000000" if code != "000000" else "111111"})
+    client.post("/account/login/code/confirm/", {"code": code})
+    assert who(client) is None
+
+
+def test_the_eleventh_sms_of_a_day_is_not_sent(client, carol, clock):
+    for _ in range(10):
+        Client().post("/account/login/code/", {"login": PHONE})
+        clock.shift(61)
+    answer = client.post("/account/login/code/", {"login": PHONE})
+    assert "24 小时后再试" in words(answer)
+    assert Message.objects.count() == 10
+
+
+# Passwords
+
+
+def test_a_password_is_changed_with_the_old_one(client, carol):
+    client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    page = client.get("/account/password/change/")
+    assert "oldpassword" in page.context["form"].fields
+    client.post("/account/password/change/", {"oldpassword": PASSWORD, "password1": "a brand new password"})
+    carol.refresh_from_db()
+    assert carol.check_password("a brand new password")
+
+
+def test_who_forgot_it_comes_in_by_sms_and_sets_a_new_one(client, carol, clock):
+    client.post("/account/login/code/", {"login": PHONE})
+    client.post("/account/login/code/confirm/", {"code": last_code(PHONE)})
+    assert "oldpassword" not in client.get("/account/password/change/").context["form"].fields
+    client.post("/account/password/change/", {"password1": "a brand new password"})
+    carol.refresh_from_db()
+    assert carol.check_password("a brand new password")
+    clock.shift(601)
+    assert "oldpassword" in client.get("/account/password/change/").context["form"].fields
+
+
+def test_who_forgot_it_sets_a_new_one_by_mail(client, dora):
+    client.post("/account/password/reset/", {"email": "dora@example.com"})
+    answer = client.post("/account/password/reset/confirm/", {"code": last_code("dora@example.com")}, follow=True)
+    client.post(answer.redirect_chain[-1][0], {"password1": "a brand new password"})
+    dora.refresh_from_db()
+    assert dora.check_password("a brand new password")
+
+
+def test_asking_for_an_unknown_addresss_password_looks_the_same(client, dora):
+    first = client.post("/account/password/reset/", {"email": "dora@example.com"})
+    second = Client().post("/account/password/reset/", {"email": "nobody@example.com"})
+    assert (first.status_code, first.url) == (second.status_code, second.url)
+
+
+# Numbers and addresses that change
+
+
+def test_a_member_changes_their_number_with_a_code(client, carol):
+    client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    client.post("/account/phone/change/", {"phone": "139 0013 9000"})
+    client.post("/account/phone/verify/", {"code": last_code("+8613900139000"), "action": "verify"})
+    carol.refresh_from_db()
+    assert (carol.phone, carol.phone_verified) == ("+8613900139000", True)
+
+
+def test_a_number_of_somebody_elses_is_not_taken_over_and_not_told(client, carol):
+    other = make_phone_member(phone="+8613900139000")
+    client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    answer = client.post("/account/phone/change/", {"phone": "13900139000"})
+    assert answer.url == "/account/phone/verify/"
+    code = last_code("+8613900139000")
+    answer = client.post("/account/phone/verify/", {"code": code, "action": "verify"})
+    assert "已经属于另一个账号" in words(answer)
+    carol.refresh_from_db()
+    other.refresh_from_db()
+    assert (carol.phone, other.phone) == (PHONE, "+8613900139000")
+
+
+def test_a_member_with_a_number_adds_an_address_and_takes_it_back(client, carol):
+    client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    client.post("/account/email/", {"email": "carol@example.com", "action_add": ""})
+    client.post("/account/confirm-email/", {"code": last_code("carol@example.com"), "action": "verify"})
+    carol.refresh_from_db()
+    assert carol.email == "carol@example.com"
+    client.post("/account/email/", {"email": "carol@example.com", "action_remove": ""})
+    carol.refresh_from_db()
+    assert carol.email is None
+
+
+def test_two_members_without_an_address_do_not_collide():
+    for number in ("+8613900139000", "+8613900139001"):
+        member = make_phone_member(phone=number)
+        member.email = ""
+        member.save()
+
+
+# Devices and pages
+
+
+def test_a_member_sees_where_they_are_signed_in(client, carol):
+    client.post(LOGIN, {"login": PHONE, "password": PASSWORD}, HTTP_USER_AGENT="Firefox")
+    assert client.get("/account/sessions/").status_code == 200
+    assert carol.usersession_set.get().user_agent == "Firefox"
+
+
+@pytest.mark.parametrize("page", ["/me/", "/me/profile/", "/account/email/", "/account/2fa/", "/account/sessions/"])
+def test_no_page_of_a_members_own_is_kept_by_a_cache(client, carol, page):
+    assert "no-store" in sign_in(client, carol).get(page)["Cache-Control"]
