@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 class LeaderScheduler(Scheduler):
     """Ticks while it holds one PostgreSQL advisory lock; the others stand by and take over within seconds."""
 
-    connection: Any = None
+    session: Any = None
     leads = False
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -25,15 +25,15 @@ class LeaderScheduler(Scheduler):
         """Tell whether this clock holds the lock; a session that breaks gives it to somebody else."""
         database = connections["default"].Database
         try:
-            if self.connection is None or self.connection.closed:
+            if self.session is None or self.session.closed:
                 self.leads = False
-                self.connection = self._connect()
+                self.session = self._connect()
             if self.leads:
-                self.connection.execute("SELECT 1")
+                self.session.execute("SELECT 1")
             else:
                 self.leads = self._take_lock()
         except database.OperationalError:
-            self.connection, self.leads = None, False
+            self.session, self.leads = None, False
         return self.leads
 
     @staticmethod
@@ -45,7 +45,7 @@ class LeaderScheduler(Scheduler):
         return wrapper.Database.connect(autocommit=True, **chosen)
 
     def _take_lock(self) -> bool:
-        taken = self.connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
+        taken = self.session.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
         if taken:
             log.info("beat.leads")
         return bool(taken)
