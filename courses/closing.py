@@ -24,7 +24,7 @@ def _refundable(member: User) -> Consequence | None:
     return Consequence(
         title=f"可退款 ¥{services.price(amount)}",
         text="这些课程还在可以退课的期限内。注销不会自动退款，想退的请先在订单里退课，款项退回原来的付款渠道。",
-        url=reverse("courses:my_orders"),
+        url=reverse("courses:orders"),
         link="查看我的订单",
     )
 
@@ -36,7 +36,7 @@ def _pending(member: User) -> Consequence | None:
     return Consequence(
         title=f"{count} 个订单还没有付款",
         text="开始删除时会关闭这些订单；关闭之后才到账的款项，全额退回原来的付款渠道。",
-        url=reverse("courses:my_orders"),
+        url=reverse("courses:orders"),
         link="查看我的订单",
     )
 
