@@ -18,7 +18,9 @@ from accounts.models.message import hash_of_destination
 from complaints import services as complaints
 from complaints.models import Case
 from consent.models import Document
-from courses.models import Course, Enrollment, Lesson, Media, Order
+from courses import services
+from courses.gateways import Trade, TradeState
+from courses.models import Course, Enrollment, Lesson, Media, Order, Payment, PaymentAccount
 
 _numbers = count(1)
 
@@ -147,3 +149,48 @@ def last_message(to: str) -> Message:
 def last_code(to: str) -> str:
     """Read the six digits that were last sent to a number or an address."""
     return re.search(r"\d{6}", last_message(to).body)[0]
+
+
+def make_order(*, member: User, course: Course | None = None, now: datetime | None = None) -> Order:
+    return services.place_order(member=member, course=course or make_course(), now=now or timezone.now())
+
+
+def make_payment(order: Order, *, now: datetime | None = None, **fields: Any) -> Payment:
+    """Make an attempt to pay at the cashier of which nothing has been heard."""
+    moment = now or timezone.now()
+    defaults = {
+        "out_trade_no": f"{order.number}P{next(_numbers)}",
+        "channel": "alipay",
+        "way": "cashier",
+        "amount_fen": order.total_fen,
+        "state": "pending",
+        "created_at": moment,
+        "expires_at": order.expires_at,
+        "next_attempt_at": moment,
+    }
+    return Payment.objects.create(order=order, **{**defaults, **fields})
+
+
+def make_paid_order(*, member: User, course: Course | None = None, now: datetime | None = None) -> Order:
+    """Order a course and pay it, as a notice of the channel would."""
+    order = make_order(member=member, course=course, now=now)
+    payment = make_payment(order, now=now)
+    paid = Trade(payment.out_trade_no, f"T{payment.pk:031}", payment.amount_fen, TradeState.PAID, is_ours=True)
+    services.settle(channel="alipay", trade=paid, now=now or timezone.now())
+    order.refresh_from_db()
+    return order
+
+
+def make_payment_account(*, member: User, token: str = "20265215715271617440", **fields: Any) -> PaymentAccount:
+    now = timezone.now()
+    defaults = {
+        "channel": "alipay",
+        "state": "live",
+        "label": "支付宝 138****0000",
+        "requested_at": now,
+        "signed_at": now,
+    }
+    account = PaymentAccount(member=member, **{**defaults, **fields})
+    account.set_token(token)
+    account.save()
+    return account
