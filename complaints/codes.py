@@ -11,7 +11,7 @@ from consent.fields import keyed_hash
 # Crockford's base 32: no letter that is taken for a figure.
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LOOKALIKES = str.maketrans({"O": "0", "I": "1", "L": "1", " ": None, "-": None})
-CODE_LENGTH = 20  # 100 bits
+CODE_LENGTH = 16  # 80 bits
 
 
 def new_number(now: datetime) -> str:

@@ -130,7 +130,7 @@ class ClaimCodeForm(forms.Form):
     code = forms.CharField(
         label="查询码",
         max_length=60,
-        help_text="提交时显示的 20 位字母和数字，大小写、横线和空格不影响。",
+        help_text="提交时显示的 16 位字母和数字，大小写、横线和空格不影响。",
         error_messages={"required": "请输入查询码"},
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}),
     )
@@ -138,5 +138,5 @@ class ClaimCodeForm(forms.Form):
     def clean_code(self) -> str:
         code = codes.normalise(self.cleaned_data["code"])
         if len(code) != codes.CODE_LENGTH:
-            raise forms.ValidationError("查询码是 20 位，请核对")
+            raise forms.ValidationError("查询码是 16 位，请核对")
         return code

@@ -42,5 +42,5 @@ def _who(request: HttpRequest) -> str:
 # A hospital is one address with many doctors behind it.
 NEW_CASES = Limit("new", times=20, seconds=3600)
 REPLIES = Limit("reply", times=60, seconds=3600)
-# 100 random bits are not guessed in twenty tries an hour; the limit spares us whoever tries all the same.
+# 80 random bits are not guessed in twenty tries an hour; the limit spares us whoever tries all the same.
 WRONG_CODES = Limit("code", times=20, seconds=3600)

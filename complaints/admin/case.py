@@ -34,13 +34,16 @@ REFUSALS: dict[type[Exception], str] = {
 
 class CaseAdmin(PersonalDataAdmin):
     masks = {"contact_name": masked_name, "contact_phone": masked, "contact_email": masked_email}
-    list_display = ("number", "kind", "status", "promise", "handler", "opened_at")
+    list_display = ("number", "kind", "promise", "handler", "opened_at")
     list_filter = (QueueFilter, "kind")
     search_fields = ("number",)
     search_help_text = "按编号查找"
     ordering = ("due_at", "pk")
     list_per_page = 50
     show_full_result_count = False
+
+    class Media:
+        css = {"all": ["css/desk.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Case]:
         return super().get_queryset(request).select_related("assigned_to")
@@ -140,6 +143,7 @@ class CaseAdmin(PersonalDataAdmin):
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
+            "media": self.media,
             "title": f"{case.get_kind_display()} {case.number}",
             "case": case,
             "promise": promise_badge(case),

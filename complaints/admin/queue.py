@@ -48,12 +48,12 @@ class QueueFilter(admin.SimpleListFilter):
 def promise_badge(case: Case) -> SafeString:
     """Tell how the promise stands, in words and in colour."""
     if not case.is_waiting:
-        return format_html('<span class="badge badge--off">{}</span>', case.get_status_display())
+        return format_html('<span class="promise promise--rests">{}</span>', case.get_status_display())
     left = case.days_left(timezone.now())
     if left < 0:
-        return format_html('<span class="badge badge--off badge--late">已超期 {} 天</span>', -left)
-    look = "badge--warn" if left <= REMIND_BEFORE.days else "badge--ok"
-    return format_html('<span class="badge {}">{}</span>', look, f"还剩 {left} 天" if left else "今天到期")
+        return format_html('<span class="promise promise--late">已超期 {} 天</span>', -left)
+    look = " promise--soon" if left <= REMIND_BEFORE.days else ""
+    return format_html('<span class="promise{}">{}</span>', look, f"还剩 {left} 天" if left else "今天到期")
 
 
 def staff_name(person: Any) -> str:

@@ -55,7 +55,7 @@ def test_the_log_tells_neither_words_nor_contact_nor_code(client, agent, now, ca
     }
     where = client.post("/complaints/new/complaint/", said)["Location"]
     client.get(where)
-    client.get("/complaints/0000-WRNG-0000-0000-0000/")
+    client.get("/complaints/0000-WRNG-0000-0000/")
     services.answer(case_id=Case.objects.get().pk, body=f"{WORD}的答复", seen=1, by=agent, now=now)
     logged = as_written(caplog.records)
     code = where.strip("/").split("/")[-1]
