@@ -14,8 +14,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from config.embedded import cleaning
+
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"ready (http://\S+?)/?$")
+PERSON = re.compile(r"(\w+)@example\.com +(\S+)")
 CHROMIUM = "/usr/bin/chromium"
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
@@ -24,10 +27,10 @@ SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "h
 
 @dataclass
 class Portal:
-    """A running portal and the people of its demo."""
+    """A running portal and the passwords of its demo."""
 
     url: str
-    accounts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    passwords: dict[str, str]
 
 
 @pytest.fixture(scope="session")
@@ -36,18 +39,23 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {
-        name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL", "CACHE_URL"}
-    }
-    environment |= {"PORT": str(port), "DEV_DIR": str(tmp_path_factory.mktemp("portal"))}
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "portal"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    home = tmp_path_factory.mktemp("portal")
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "DEV_DIR": str(home)}
+    launcher = subprocess.Popen(
+        [sys.executable, "-m", "config.launcher"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
-    try:
-        yield _wait_until_ready(process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
+    with launcher:
+        try:
+            yield _wait_until_ready(launcher)
+        finally:
+            launcher.send_signal(signal.SIGTERM)
+            launcher.wait(30)
+    cleaning.clean(home)
 
 
 def _wait_until_ready(process: subprocess.Popen[str]) -> Portal:
@@ -56,7 +64,7 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> Portal:
     for line in process.stdout:
         said.append(line)
         if found := READY.search(line.strip()):
-            return Portal(found[1])
+            return Portal(found[1], dict(PERSON.findall("".join(said))))
     raise AssertionError("the portal did not start:\n" + "".join(said[-40:]))
 
 
@@ -80,15 +88,20 @@ class Visitor:
 
     def look(self) -> None:
         """Check the page shown as a careful reader would: nothing for axe, no leaked template, one heading."""
+        self.look_at_admin()
+        page = self.page
+        assert page.locator("h1").count() == 1, page.url
+        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+        assert not wide, f"{page.url} scrolls sideways"
+
+    def look_at_admin(self) -> None:
+        """Check what Django's own pages keep too."""
         page = self.page
         page.wait_for_load_state()
         findings = Axe().run(page).response["violations"]
         told = [f"{v['id']}: {node['html'][:160]}" for v in findings for node in v["nodes"]]
         assert not told, f"{page.url}\n" + "\n".join(told)
         assert "{{" not in page.content(), page.url
-        assert page.locator("h1").count() == 1, page.url
-        wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-        assert not wide, f"{page.url} scrolls sideways"
 
 
 def _watch(visitor: Visitor) -> None:
