@@ -11,5 +11,5 @@ class PortalConfig(AppConfig):
 
 
 class PortalAdminConfig(apps.AdminConfig):
-    default_site = "accounts.door.GuardedAdminSite"
+    default_site = "config.admin.PortalAdminSite"
     default = False

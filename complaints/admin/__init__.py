@@ -3,6 +3,7 @@
 from django.contrib import admin
 
 from complaints.admin.case import CaseAdmin
+from complaints.admin.waiting import waiting
 from complaints.models import CannedAnswer, Case
 
 
@@ -14,3 +15,5 @@ class CannedAnswerAdmin(admin.ModelAdmin):
 
 
 admin.site.register(Case, CaseAdmin)
+
+__all__ = ["CannedAnswerAdmin", "waiting"]
