@@ -98,6 +98,6 @@ def test_a_template_that_is_not_named_is_refused_without_asking(aliyun):
 def test_a_server_that_hangs_is_let_go_within_five_seconds(aliyun):
     aliyun.delay = 20
     started = time.monotonic()
-    with pytest.raises(Exception, match="(?i)time"):
+    with pytest.raises(Exception, match=r"(?i)time"):
         Backend().send(CODE)
     assert time.monotonic() - started < 5.5
