@@ -78,7 +78,7 @@ def release(member: User) -> None:
         services.forget_account(account_id=account_id, now=now)
     for account in accounts:
         _end_agreement(account)
-    if accounts.exists():
+    if accounts.all().exists():  # asked anew: the ones above are remembered
         raise NotYet
 
 
