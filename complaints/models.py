@@ -50,6 +50,9 @@ class CaseQuerySet(models.QuerySet["Case"]):
     def of_staff(self, person: User) -> "CaseQuerySet":
         return self.filter(assigned_to=person)
 
+    def unassigned(self) -> "CaseQuerySet":
+        return self.filter(assigned_to=None)
+
     def to_be_reminded(self, now: datetime) -> "CaseQuerySet":
         return self.unanswered().filter(due_at__lt=now + REMIND_BEFORE, due_at__gte=now, reminded_at=None)
 

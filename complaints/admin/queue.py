@@ -20,7 +20,7 @@ class QueueFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [
-            ("mine", "由我经办"),
+            ("mine", "待我答复"),
             ("unassigned", "无人经办"),
             ("overdue", "已超期"),
             ("answered", "已答复"),
@@ -36,8 +36,8 @@ class QueueFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: CaseQuerySet) -> CaseQuerySet:
         chosen = {
             None: queryset.unanswered(),
-            "mine": queryset.of_staff(request.user).unfinished(),
-            "unassigned": queryset.unfinished().filter(assigned_to=None),
+            "mine": queryset.unanswered().of_staff(request.user),
+            "unassigned": queryset.unanswered().unassigned(),
             "overdue": queryset.overdue(timezone.now()),
             "answered": queryset.filter(status=Case.Status.ANSWERED),
             "closed": queryset.filter(status=Case.Status.CLOSED),

@@ -236,3 +236,21 @@ def test_a_case_costs_the_same_however_long(desk, agent, now, answers, django_as
     desk.get(page_of(case))
     with django_assert_max_num_queries(9):  # the savepoint included; two of them ask for permissions
         desk.get(page_of(case))
+
+
+def test_the_front_page_says_what_waits(desk, agent, now):
+    make_case(now=now - timedelta(days=20))
+    mine = make_case(now=now)
+    services.claim_case(case_id=mine.pk, by=agent, now=now)
+    page = desk.get("/admin/").content.decode()
+    assert "<strong>1</strong> 件投诉或咨询已超期" in page
+    assert "<strong>1</strong> 件待答复，无人经办" in page
+    assert "<strong>1</strong> 件待答复，由我经办" in page
+    for queue in ("overdue", "unassigned", "mine"):
+        assert f"{QUEUE}?queue={queue}" in page
+
+
+def test_who_has_no_part_in_it_hears_of_no_case(client, now):
+    make_case(now=now - timedelta(days=20))
+    client.force_login(make_staff())
+    assert "投诉或咨询" not in client.get("/admin/").content.decode()
