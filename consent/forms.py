@@ -46,12 +46,14 @@ class AgreementFormMixin(forms.Form):
 
     def _show_anew(self, document: Document) -> None:
         """Untick the box and put the new version's hash into the form that goes back."""
-        self.data = self.data.copy()
-        self.data.pop(self.add_prefix(f"accept_{document.kind}"), None)
-        self.data[self.add_prefix(f"seen_{document.kind}")] = document.sha256
+        box, seen = f"accept_{document.kind}", f"seen_{document.kind}"
+        data: Any = self.data
+        self.data = data = data.copy()  # what was posted is immutable
+        data.pop(self.add_prefix(box), None)
+        data[self.add_prefix(seen)] = document.sha256
         message = f"《{document.title}》已更新为 {document.version} 版，请阅读新版后重新勾选"
-        self._errors.pop(f"accept_{document.kind}", None)
-        self.add_error(f"accept_{document.kind}", message)
+        self.errors.pop(box, None)
+        self.add_error(box, message)
 
 
 def _box_label(document: Document) -> str:

@@ -29,7 +29,7 @@ def is_open(request: HttpRequest) -> bool:
     now = timezone.now()
     warning = Document.objects.current(Document.Kind.GATE, now)
     age = int(services.GATE_REMEMBERED.total_seconds())
-    seen = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age)
+    seen = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age) or ""
     if seen.partition(":")[0] == warning.sha256[:16]:
         return True
     user = request.user

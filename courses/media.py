@@ -13,7 +13,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import http_date, parse_http_date_safe
 
 CHUNK = 64 * 1024
-# An answer to "from here to the end" stops here and the player asks again: a paused video holds no thread of the server.
+# An answer to "from here to the end" stops here and the player asks again: a paused video holds no server thread.
 LONGEST_OPEN_RANGE = 4 * 1024 * 1024
 CONTENT_TYPES = {
     "webp": "image/webp",

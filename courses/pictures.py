@@ -25,9 +25,14 @@ class Picture:
     height: int
 
 
-def random_name(instance: Any, filename: str) -> str:
+def random_name(_instance: Any, filename: str) -> str:
     """Name a stored file after nothing but its kind: a guess finds no file, a name tells no secret."""
     return f"courses/{uuid.uuid4().hex}.{filename.rpartition('.')[2].lower()}"
+
+
+def is_new(file: Any) -> bool:
+    """Tell whether a field holds an upload that has not been stored yet."""
+    return bool(file) and not file._committed
 
 
 def is_picture(upload: Any) -> None:

@@ -50,7 +50,7 @@ def make_course(*, lessons: int = 0, **fields: Any) -> Course:
             "body": "- 学到一些",
             "audience": "妇产科医生",
             "price_fen": 19900,
-            "published_at": timezone.now(),
+            "published_at": timezone.now() - timedelta(days=30),
             **fields,
         }
     )

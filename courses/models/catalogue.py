@@ -16,7 +16,11 @@ from courses import illustrations, pictures, titles
 
 def cover_url(course_url: str, file_name: str | None) -> str:
     """Return an address that changes whenever the picture does, so that browsers may keep it for good."""
-    return f"{course_url}cover/{file_name.rpartition('/')[2][:8]}/" if file_name else ""
+    return f"{course_url}cover/{cover_version(file_name)}/" if file_name else ""
+
+
+def cover_version(file_name: str | None) -> str:
+    return (file_name or "").rpartition("/")[2][:8]
 
 
 class CourseQuerySet(models.QuerySet["Course"]):
@@ -88,7 +92,7 @@ class Course(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.title_key = titles.key(f"{self.title} {self.subtitle}")
         self.body_html = render(self.body)
-        if self.cover and not self.cover._committed:
+        if pictures.is_new(self.cover):
             self.cover = pictures.tidy(self.cover).content
         super().save(*args, **kwargs)
 

@@ -31,9 +31,7 @@ class Media(models.Model):
     alt = models.CharField("替代文字", max_length=200, help_text="看不见画面的人听到的一句话")
     caption = models.CharField("图注", max_length=300, blank=True)
     file = models.FileField("文件", upload_to=pictures.random_name)
-    poster = models.FileField(
-        "视频封面", upload_to=pictures.random_name, validators=[pictures.is_picture], blank=True
-    )
+    poster = models.FileField("视频封面", upload_to=pictures.random_name, validators=[pictures.is_picture], blank=True)
     captions = models.FileField(
         "字幕", upload_to=pictures.random_name, validators=[FileExtensionValidator(["vtt"])], blank=True
     )
@@ -49,9 +47,7 @@ class Media(models.Model):
         verbose_name = verbose_name_plural = "图片和视频"
         constraints = [
             models.UniqueConstraint(fields=["lesson", "name"], name="media_names_are_unique_in_a_lesson"),
-            models.UniqueConstraint(
-                fields=["lesson"], condition=Q(kind="video"), name="a_lesson_has_one_video"
-            ),
+            models.UniqueConstraint(fields=["lesson"], condition=Q(kind="video"), name="a_lesson_has_one_video"),
         ]
 
     PersonalData = None
@@ -60,7 +56,7 @@ class Media(models.Model):
         return self.name
 
     def clean(self) -> None:
-        if self.file and not self.file._committed:
+        if pictures.is_new(self.file):
             check = pictures.is_picture if self.kind == self.Kind.PICTURE else videos.is_video
             try:
                 check(self.file)
@@ -90,7 +86,7 @@ class Media(models.Model):
         """Encode new pictures anew, and keep a blurred copy of what may only be seen past the gate."""
         field = "file" if self.kind == self.Kind.PICTURE else "poster"
         upload = getattr(self, field)
-        if upload and not upload._committed:
+        if pictures.is_new(upload):
             picture = pictures.tidy(upload)
             self.blurred = pictures.blur(picture.content).content
             self.width, self.height = picture.width, picture.height

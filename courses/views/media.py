@@ -2,19 +2,22 @@
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_safe
 
 from consent import gate
 from courses import services
 from courses.media import FOR_GOOD, respond
 from courses.models import Course, Media
+from courses.models.catalogue import cover_version
 
 
 @require_safe
 def cover(request: HttpRequest, slug: str, version: str) -> HttpResponseBase:
     """Hand out a cover: covers are for everybody, and a new one has a new address."""
-    shown = get_object_or_404(Course.objects.published().only("cover"), slug=slug)
+    shown = get_object_or_404(Course.objects.published().only("slug", "cover"), slug=slug)
+    if shown.cover and version != cover_version(shown.cover.name):
+        return redirect(shown.cover_url)
     return respond(request, shown.cover, cache=FOR_GOOD)
 
 

@@ -93,7 +93,7 @@ def test_json_and_dates_survive():
 
 
 def test_a_migration_can_rebuild_a_sealed_field():
-    name, path, args, kwargs = SealedCharField("姓名", max_length=60).deconstruct()
+    _, path, args, kwargs = SealedCharField("姓名", max_length=60).deconstruct()
     assert path == "consent.fields.SealedCharField"
     assert SealedCharField(*args, **kwargs).max_length == 60
 

@@ -1,4 +1,4 @@
-"""The warning: read once, remembered for 30 days or until its wording changes, and it lets go exactly where one was going."""
+"""The warning: read once, remembered for 30 days or until its wording changes; then one lands where one was going."""
 
 from datetime import timedelta
 

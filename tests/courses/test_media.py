@@ -232,6 +232,7 @@ def test_a_new_cover_has_a_new_address(client):
     course.cover = picture_file()
     course.save()
     assert course.cover_url != before
+    assert client.get(before).headers["Location"] == course.cover_url
 
 
 # ── What is stored ──

@@ -22,14 +22,14 @@ PEOPLE: dict[str, dict[str, Any]] = {
 CANNED = {
     "已收到": "您好，您反映的情况已经收到，我们正在核实，会在页面上写明的日期之前答复您。",
     "请补充": "您好，为了查清这件事，还需要您补充：1. 大致的时间；2. 您当时看到的页面或提示。直接在下面回复即可。",
-    "退款到账时间": "您好，退款已经提交给付款的渠道，款项会原路退回。渠道处理通常需要几个工作日，具体以渠道的通知为准。",
+    "退款到账时间": "您好，退款已经提交给付款的渠道，款项会原路退回。渠道通常需要几个工作日，以渠道的通知为准。",
 }
 
 
 class Command(BaseCommand):
     help = "载入演示内容；已有的数据不会改动，可以重复运行"
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def handle(self, *_: Any, **options: Any) -> None:
         now, passwords = timezone.now(), {who: _password(who) for who in PEOPLE}
         with transaction.atomic():
             publish_documents(now=now)
