@@ -250,7 +250,7 @@ def test_the_front_page_says_what_waits(desk, agent, now):
         assert f"{QUEUE}?queue={queue}" in page
 
 
-def test_who_has_no_part_in_it_hears_of_no_case(client, now):
+def test_who_has_no_part_in_it_hears_of_no_case(client, db, now):
     make_case(now=now - timedelta(days=20))
     client.force_login(make_staff())
     assert "投诉或咨询" not in client.get("/admin/").content.decode()
