@@ -25,6 +25,7 @@ def get(channel: str) -> Gateway:
 __all__ = [
     "GATEWAYS",
     "Agreement",
+    "Alipay",
     "BadSignature",
     "ChannelDown",
     "Device",

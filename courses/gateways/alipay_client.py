@@ -32,7 +32,7 @@ class Client(AliPay):
         super().__init__(appid=app_id, app_private_key_string=private_key, alipay_public_key_string=public_key)
         self._gateway = gateway
         # A proxy of the environment leads out to the world, never to a server on this machine.
-        self._http = httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=not _is_loopback(gateway))
+        self._proxied = not _is_loopback(gateway)
 
     def build_body(self, method: str, biz_content: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
         """Stamp a request with the time in Beijing: the SDK takes the server's."""
@@ -49,11 +49,13 @@ class Client(AliPay):
         :raises ChannelDown: when there is none
         """
         try:
-            answer = self._http.post(
+            answer = httpx.post(
                 self._gateway,
                 params={"charset": "utf-8"},
                 content=self.sign_data(self.build_body(method, content, **fields)),
                 headers={"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"},
+                timeout=TIMEOUT,
+                trust_env=self._proxied,
             )
             answer.raise_for_status()
             read = self._verify_and_return_sync_response(answer.text, f"{method.replace('.', '_')}_response")

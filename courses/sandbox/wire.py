@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -26,16 +27,15 @@ class Identity:
     merchant_public_key: str
 
     def sign(self, text: str) -> str:
-        key = cast(rsa.RSAPrivateKey, load_pem_private_key(self.private_key.encode(), None))
-        return base64.b64encode(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())).decode()
+        signature = _private(self.private_key).sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        return base64.b64encode(signature).decode()
 
     def is_merchants(self, fields: Mapping[str, str]) -> bool:
         """Tell whether the merchant signed a request; sign_type is among what is signed."""
-        key = cast(rsa.RSAPublicKey, load_pem_public_key(self.merchant_public_key.encode()))
         text = canonical({name: value for name, value in fields.items() if name != "sign"})
         try:
             signature = base64.b64decode(fields.get("sign", ""), validate=True)
-            key.verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
+            _public(self.merchant_public_key).verify(signature, text.encode(), padding.PKCS1v15(), hashes.SHA256())
         except (InvalidSignature, ValueError):
             return False
         return fields.get("app_id") == self.app_id and fields.get("sign_type") == "RSA2"
@@ -48,6 +48,17 @@ class Identity:
         """Write a signed answer: the signature is over the very characters that are sent."""
         text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
         return f'{{"{method.replace(".", "_")}_response":{text},"sign":"{self.sign(text)}"}}'
+
+
+@lru_cache
+def _private(pem: str) -> rsa.RSAPrivateKey:
+    """Read a key once: checking it takes longer than signing with it."""
+    return cast(rsa.RSAPrivateKey, load_pem_private_key(pem.encode(), None))
+
+
+@lru_cache
+def _public(pem: str) -> rsa.RSAPublicKey:
+    return cast(rsa.RSAPublicKey, load_pem_public_key(pem.encode()))
 
 
 def canonical(fields: Mapping[str, str]) -> str:

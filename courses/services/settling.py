@@ -101,7 +101,7 @@ def receive_notice(*, channel: str, notice: gateways.Notice, now: datetime) -> O
         return _apply(event, notice, now=now)
     except Exception:
         # It is stored: the channel need not repeat itself, and staff find the reason in the log.
-        log.exception("notice.stranded", event=event.pk)
+        log.exception("notice.stranded", notice=event.pk)
         return Outcome.RECEIVED
 
 
