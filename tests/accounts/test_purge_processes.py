@@ -1,0 +1,166 @@
+"""The purge among real processes: killed, doubled, raced, and with an emptied Redis."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from threading import Barrier
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from accounts import services
+from accounts.models import Closure, User
+from tests import canaries
+from tests.factories import make_member
+from tests.workers import Workers, wait_until
+
+pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+
+PURGE = "accounts.tasks.purge_due_accounts"
+
+
+@pytest.fixture
+def workers():
+    started = Workers()
+    yield started
+    started.stop()
+
+
+def leaving(member: User) -> Closure:
+    return services.close_account(member=member, now=timezone.now() - timedelta(days=8))
+
+
+def brought_to(closure: Closure, step: str) -> Closure:
+    """Let the purge have come this far, the way the database allows."""
+    ours = Closure.objects.filter(pk=closure.pk)
+    if step:
+        ours.update(state="running", step=step)
+    if step == Closure.Step.ROWS:
+        ours.update(state="verifying")
+    return closure
+
+
+def is_done(closure: Closure) -> bool:
+    return Closure.objects.get(pk=closure.pk).state == "done"
+
+
+@contextmanager
+def locked(table: str, mode: str):
+    """Hold a whole table, so that whoever comes to it waits."""
+    known = connection.get_connection_params()
+    parameters = {name: known[name] for name in ("dbname", "user", "password", "host", "port")}
+    with psycopg.connect(**parameters) as holder:
+        holder.execute(f"LOCK TABLE {table} IN {mode} MODE")
+        yield
+        holder.rollback()
+
+
+def waiting_for_a_lock() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("step", ["", *Closure.Step.values])
+def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(step, workers, alice, bob):
+    canaries.upload(alice, "照片")
+    closure = brought_to(leaving(alice), step)
+    # Every step ends with writing down the next; only release waits outside of a transaction, for the channel.
+    hold = ("courses_order", "ACCESS EXCLUSIVE") if step == "release" else ("accounts_closure", "SHARE")
+    with locked(*hold):
+        victim = workers.start()
+        workers.ask(PURGE)
+        wait_until(waiting_for_a_lock)
+        workers.kill(victim)
+    wait_until(lambda: not waiting_for_a_lock())
+    assert Closure.objects.get(pk=closure.pk).step == step
+    assert User.objects.filter(pk=alice.pk).exists()
+    Closure.objects.update(next_attempt_at=timezone.now())  # the lease of the dead runs out
+    assert services.purge_due(now=timezone.now()) == 1  # this process is the next worker
+    assert list(User.objects.all()) == [bob]
+
+
+def test_an_emptied_redis_between_closing_and_purge_loses_nothing(workers, alice):
+    closure = leaving(alice)
+    for url in (workers.broker, settings.CACHES["default"]["LOCATION"]):
+        with redis.Redis.from_url(url) as client:
+            client.flushdb()
+    workers.start()
+    workers.ask(PURGE)
+    wait_until(lambda: is_done(closure))
+    assert not User.objects.exists()
+
+
+def in_parallel(*work):
+    """Do these at the same moment, each on its own connection; return what each returned or raised."""
+    start = Barrier(len(work))
+
+    def run(job):
+        try:
+            start.wait()
+            return job()
+        except Exception as error:
+            return error
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(work)) as pool:
+        return list(pool.map(run, work))
+
+
+def test_two_workers_at_once_purge_each_member_once():
+    closures = [leaving(make_member(password=None)) for _ in range(120)]
+    stays = make_member()
+    now = timezone.now()
+    done = in_parallel(*[lambda: services.purge_due(now=now)] * 2)
+    while services.purge_due(now=now):
+        pass
+    assert list(User.objects.all()) == [stays]
+    found = Closure.objects.filter(state="done")
+    assert found.count() == len(closures)
+    assert {closure.tally["accounts.User"] for closure in found} == {1}
+    assert all(isinstance(n, int) for n in done)
+    assert not Closure.objects.filter(attempts__gt=0).exists()
+
+
+@pytest.mark.parametrize("_round", range(8))
+def test_who_withdraws_at_the_very_moment_either_stays_or_goes_never_half(_round, alice):
+    closure = leaving(alice)
+    now = timezone.now()
+    withdrawn, _ = in_parallel(
+        lambda: services.withdraw_closure(member=alice, now=now), lambda: services.purge_due(now=now)
+    )
+    services.purge_due(now=now)
+    closure.refresh_from_db()
+    if isinstance(withdrawn, services.ClosureNotRevocable):
+        assert (closure.state, User.objects.count()) == ("done", 0)
+    else:
+        assert (closure.state, User.objects.get().is_closing) == ("withdrawn", False)
+
+
+def test_closing_twice_at_the_same_moment_closes_once(alice):
+    now = timezone.now()
+    first, second = in_parallel(*[lambda: services.close_account(member=alice, now=now)] * 2)
+    assert Closure.objects.count() == 1
+    assert {type(first), type(second)} == {Closure, services.AlreadyClosing}
+
+
+def test_what_is_added_for_a_member_while_they_go_either_goes_too_or_is_refused(alice):
+    """A payment that settles at this very moment must not leave a row that points at nobody."""
+    closure = leaving(alice)
+    now = timezone.now()
+    added = in_parallel(
+        lambda: services.purge_due(now=now),
+        *[lambda: services.send_message(channel="mail", to="x@example.com", body="…", member=alice, now=now)] * 4,
+    )
+    while not is_done(closure):
+        now += timedelta(minutes=1)
+        services.purge_due(now=now)
+    assert len(added) == 5
+    assert not User.objects.exists()
