@@ -4,6 +4,7 @@ from consent.inventory import DELETE, declare
 
 
 class EmailAddress:
+    title = "邮箱"
     clause = "一1"
     purpose = "登录、联系您"
     owner = "user"
@@ -11,6 +12,7 @@ class EmailAddress:
 
 
 class EmailConfirmation:
+    title = "邮箱验证"
     clause = "一1"
     purpose = "验证邮箱"
     owner = "email_address__user"
@@ -18,6 +20,7 @@ class EmailConfirmation:
 
 
 class Authenticator:
+    title = "两步验证"
     clause = "四8"
     purpose = "两步验证"
     owner = "user"
@@ -25,6 +28,7 @@ class Authenticator:
 
 
 class UserSession:
+    title = "登录设备"
     clause = "四8"
     purpose = "让您看到并退出已登录的设备"
     owner = "user"
@@ -32,6 +36,7 @@ class UserSession:
 
 
 class LogEntry:
+    title = "工作台操作记录"
     clause = "四3"
     purpose = "工作人员的操作记录"
     owner = "user"

@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
+from accounts import inbox
+
 ADDRESSES = {
     "home": "home",
     "courses": "courses:catalogue",
@@ -29,6 +31,7 @@ ADDRESSES = {
     "second_step": "mfa_index",
     "devices": "usersessions_list",
     "admin": "admin:index",
+    "inbox": "accounts:demo_inbox",
 }
 POLICIES = {"agreement": "服务协议", "privacy": "隐私政策"}
 
@@ -48,6 +51,7 @@ class Portal:
         self.name: str = settings.SITE_NAME
         self.operator: dict[str, Any] = settings.OPERATOR
         self.urls = Addresses()
+        self.has_inbox = inbox.is_on()
 
     @cached_property
     def assets(self) -> SafeString:

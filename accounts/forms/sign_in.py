@@ -137,6 +137,7 @@ class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
 class AddEmailForm(allauth_forms.AddEmailForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.fields["email"].label = "邮箱"
         without_placeholders(self)
 
     def clean_email(self) -> str:
