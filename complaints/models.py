@@ -1,6 +1,7 @@
 """What people ask of us, and what was said about it."""
 
 from datetime import datetime, time, timedelta
+from typing import Any
 
 import pgtrigger
 from django.conf import settings
@@ -8,7 +9,6 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts.models import User
 from complaints import codes
 from consent.fields import KeyedHashField, SealedCharField, SealedTextField
 from consent.inventory import DELETE, after
@@ -28,7 +28,7 @@ def last_moment_to_answer(asked_at: datetime) -> datetime:
 
 
 class CaseQuerySet(models.QuerySet["Case"]):
-    def for_member(self, member: User) -> "CaseQuerySet":
+    def for_member(self, member: Any) -> "CaseQuerySet":
         return self.filter(member=member)
 
     def with_claim_code(self, code: str) -> "CaseQuerySet":
@@ -47,7 +47,7 @@ class CaseQuerySet(models.QuerySet["Case"]):
     def overdue(self, now: datetime) -> "CaseQuerySet":
         return self.unanswered().filter(due_at__lt=now)
 
-    def of_staff(self, person: User) -> "CaseQuerySet":
+    def of_staff(self, person: Any) -> "CaseQuerySet":
         return self.filter(assigned_to=person)
 
     def unassigned(self) -> "CaseQuerySet":

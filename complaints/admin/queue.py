@@ -1,6 +1,5 @@
 """The list of cases: whose promise ends first stands first."""
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -28,13 +27,13 @@ class QueueFilter(admin.SimpleListFilter):
             ("all", "全部"),
         ]
 
-    def choices(self, changelist: Any) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Any:
         first, *rest = super().choices(changelist)
         yield {**first, "display": "待答复"}
         yield from rest
 
-    def queryset(self, request: HttpRequest, queryset: CaseQuerySet) -> CaseQuerySet:
-        chosen = {
+    def queryset(self, request: HttpRequest, queryset: Any) -> CaseQuerySet:
+        chosen: dict[str | None, CaseQuerySet] = {
             None: queryset.unanswered(),
             "mine": queryset.unanswered().of_staff(request.user),
             "unassigned": queryset.unanswered().unassigned(),
