@@ -8,9 +8,8 @@ kernel lets go of the lock of whoever dies, however they die.
 import os
 from pathlib import Path
 
-from config.embedded import demo, keeper
-
 OWN_ENVIRONMENT = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def is_wanted() -> bool:
@@ -18,12 +17,19 @@ def is_wanted() -> bool:
     return not any(os.environ.get(name) for name in OWN_ENVIRONMENT)
 
 
-def provide(dev_dir: Path | None = None, *, scratch: bool = False) -> Path:
+def directory() -> Path:
+    """Name the directory that holds the demo's data: DEV_DIR, or `.dev` in the project, from wherever we are called."""
+    return (ROOT / os.environ.get("DEV_DIR", ".dev")).resolve()
+
+
+def provide(home: Path | None = None, *, scratch: bool = False) -> Path:
     """Fill in whatever the environment lacks, starting servers when none run; return the directory used.
 
     :raises SystemExit: when a server does not start, with the end of its log
     """
-    home = (dev_dir or Path(os.environ.get("DEV_DIR", ".dev"))).resolve()
+    from config.embedded import demo, keeper  # production never pays for these imports, nor needs their packages
+
+    home = home or directory()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     defaults = demo.environment(home)
     wanted = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}

@@ -1,11 +1,11 @@
-"""`make clean`: remove the demo's data, wherever the cluster lies."""
+"""`make clean`: remove the demo's data, wherever the cluster lies; needs no package, for `.venv` may be broken."""
 
 import fcntl
-import os
 import shutil
 from pathlib import Path
 
-from config.embedded import servers
+from config import embedded
+from config.embedded import processes
 
 
 def clean(home: Path) -> None:
@@ -20,11 +20,11 @@ def clean(home: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise SystemExit(f"门户还在运行（{home}），先停下它") from None
-        place = servers.place_of_cluster(home)
+        place = processes.place_of_cluster(home)
         shutil.rmtree(home)
         if place.exists():
             shutil.rmtree(place)
 
 
 if __name__ == "__main__":
-    clean(Path(os.environ.get("DEV_DIR", ".dev")).resolve())
+    clean(embedded.directory())

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -50,10 +51,8 @@ def keys(home: Path) -> dict[str, str]:
         fresh = path.with_suffix(f".{os.getpid()}")
         with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
             json.dump(_make_keys(), file, indent=1)
-        try:
+        with suppress(FileExistsError):
             os.link(fresh, path)  # the first of two newcomers wins, the other reads theirs
-        except FileExistsError:
-            pass
         fresh.unlink()
     return dict(json.loads(path.read_text()))
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from config.embedded import demo, servers
+from config.embedded import demo, processes, servers
 
 PATIENCE = 60.0
 GLANCE = 0.02
-_held: list[IO[str]] = []
 
 
 def join(home: Path, *, scratch: bool = False) -> dict[str, str]:
@@ -29,9 +28,8 @@ def join(home: Path, *, scratch: bool = False) -> dict[str, str]:
     :raises SystemExit: when they do not start
     """
     (home / "logs").mkdir(exist_ok=True, mode=0o700)
-    lock = (home / "in-use").open("a")
+    lock = os.open(home / "in-use", os.O_CREAT | os.O_RDWR, 0o600)  # never closed: it is ours until we die
     fcntl.flock(lock, fcntl.LOCK_SH)  # waits here while an earlier keeper is leaving
-    _held.append(lock)
     with (home / "starting").open("a") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
         return _running_servers(home) or _start_keeper(home, scratch=scratch)
@@ -94,7 +92,7 @@ def keep(home: Path, *, scratch: bool) -> None:
         finally:
             _stop_servers(home, running)
             if scratch:
-                shutil.rmtree(servers.place_of_cluster(home), ignore_errors=True)
+                shutil.rmtree(processes.place_of_cluster(home), ignore_errors=True)
                 shutil.rmtree(home, ignore_errors=True)
 
 

@@ -1,6 +1,7 @@
 """Starting servers that never outlive who started them."""
 
 import ctypes
+import hashlib
 import os
 import pwd
 import signal
@@ -55,3 +56,12 @@ def open_to_all(folder: Path) -> None:
     for path in [folder, *folder.rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def place_of_cluster(home: Path) -> Path:
+    """Tell where the cluster of this directory lies."""
+    account = unprivileged()
+    if account is None or can_enter(home, account):
+        return home / "cluster"
+    tag = hashlib.sha256(str(home).encode()).hexdigest()[:12]
+    return Path("/var/tmp") / f"portal-{tag}"  # noqa: S108 - refused unless it is ours

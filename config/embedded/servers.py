@@ -32,7 +32,7 @@ class Postgres:
     def __init__(self, home: Path, password: str, *, scratch: bool) -> None:
         self.home, self.password, self.scratch = home, password, scratch
         self.account = processes.unprivileged()
-        self.place = place_of_cluster(home)
+        self.place = processes.place_of_cluster(home)
         self.data = self.place / "postgres"
         self.port = processes.free_port()
 
@@ -153,15 +153,6 @@ class Postgres:
         if self.account:
             found |= {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
         return found
-
-
-def place_of_cluster(home: Path) -> Path:
-    """Tell where the cluster of this directory lies."""
-    account = processes.unprivileged()
-    if account is None or processes.can_enter(home, account):
-        return home / "cluster"
-    tag = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-    return Path("/var/tmp") / f"portal-{tag}"  # noqa: S108 - refused unless it is ours
 
 
 class Valkey:

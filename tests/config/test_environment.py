@@ -46,7 +46,9 @@ def test_a_missing_variable_stops_the_start_with_its_name(name):
     assert name in stopped.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("wrong", ["", "k1", "k1:c2hvcnQ=", "k1:no base64", ":MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="])
+@pytest.mark.parametrize(
+    "wrong", ["", "k1", "k1:c2hvcnQ=", "k1:no base64", ":MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="]
+)
 def test_a_key_that_is_no_key_stops_the_start_with_its_name(wrong):
     stopped = start(FIELD_KEYS=wrong)
     assert stopped.returncode != 0

@@ -74,6 +74,7 @@ def launch(tmp_path) -> Iterator:
     for launched in started:
         launched.process.kill()
         launched.process.wait()
+        launched.process.stdout.close()
         assert launched.all_gone() == []
 
 
@@ -124,7 +125,7 @@ def test_two_live_side_by_side_and_the_same_directory_is_refused_twice(launch):
     twin = launch("one")
     twin.process.wait(20)
     assert "门户已在运行" in twin.process.stdout.read()
-    busy = Launched(one.home.parent / "third", one.port)
+    busy = launch("third", PORT=str(one.port))
     busy.process.wait(20)
     assert f"端口 {one.port} 已被占用" in busy.process.stdout.read()
 

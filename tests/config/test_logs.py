@@ -11,10 +11,19 @@ from config import logs
 
 @pytest.mark.parametrize(
     "said",
-    ["13812345678", "+8613812345678", "86 138 1234 5678", "138-1234-5678", "alice@example.com", "a.b+c@mail.example.cn"],
+    [
+        "13812345678",
+        "+8613812345678",
+        "86 138 1234 5678",
+        "138-1234-5678",
+        "alice@example.com",
+        "a.b+c@mail.example.cn",
+    ],
 )
 def test_what_looks_like_a_contact_is_hidden_wherever_it_stands(said):
-    hidden = logs.redact(None, "", {"event": f"sent to {said}.", "path": f"/x/{said}", "list": [said], "map": {"k": said}})
+    hidden = logs.redact(
+        None, "", {"event": f"sent to {said}.", "path": f"/x/{said}", "list": [said], "map": {"k": said}}
+    )
     assert said not in json.dumps(hidden, ensure_ascii=False)
 
 
@@ -39,7 +48,9 @@ def test_a_traceback_that_names_somebody_is_hidden_too(formatter):
     try:
         raise ValueError("no mailbox alice@example.com for 13812345678")
     except ValueError as error:
-        record = logging.LogRecord("x", logging.ERROR, "", 1, "it failed", None, (type(error), error, error.__traceback__))
+        record = logging.LogRecord(
+            "x", logging.ERROR, "", 1, "it failed", None, (type(error), error, error.__traceback__)
+        )
     line = formatter.format(record)
     assert "ValueError" in line
     assert "alice@example.com" not in line
