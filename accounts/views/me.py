@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -41,10 +40,11 @@ def me(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/me.html", shown)
 
 
-def last_words(member: User) -> QuerySet[Acceptance]:
+def last_words(member: User) -> list[dict[str, Any]]:
     """Read what a member last said about each text, without the texts themselves."""
-    said = Acceptance.objects.for_member(member).standing(Document.Kind.values).select_related("document")
-    return said.only("action", "at", "document__kind", "document__version", "document__title")
+    said = Acceptance.objects.for_member(member).standing(Document.Kind.values)
+    rows = said.values("action", "at", "document__kind", "document__version", "document__title")
+    return [{**row, "action": Acceptance.Action(row["action"]).label} for row in rows]
 
 
 def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int]]]]:
