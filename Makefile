@@ -5,6 +5,8 @@ SHELL := /bin/sh
 export PORT ?= 8000
 export DEV_DIR ?= .dev
 export PYTHONPATH := .
+# 同一份代码由六个进程载入：不留下编译结果，每次启动都要重新编译六遍。
+unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 INSTALLED := .venv/installed-$(shell cksum < requirements-dev.txt | cut -d' ' -f1)
 JOBS ?= 2
@@ -38,25 +40,30 @@ bench: $(INSTALLED) ## 页面的开销与底线之比（ONLY=名字 只跑一项
 	@$(PY) -m bench $(ONLY)
 
 clean: ## 删掉虚拟环境与演示数据，从头开始
-	@[ ! -x $(PY) ] || $(PY) -m config.embedded.cleaning
+	@$(FIND_PYTHON); $$python -m config.embedded.cleaning
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 lock: $(INSTALLED) ## 重新锁定依赖
-	$(PY) -m uv pip compile $(COMPILE) pyproject.toml -o requirements.txt
-	$(PY) -m uv pip compile $(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
+	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
-COMPILE := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -q
+COMPILE := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 
-# uv 装得快得多；没有它也能装。两者都核对每个包的哈希。
+# ensurepip：Debian 把它放在 python3-venv 里，没有它就建不成虚拟环境。
+FIND_PYTHON = python=; for name in python3.13 python3.12 python3.11 python3 python; do \
+	  if $$name -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    python=$$name; break; fi; done; \
+	[ -n "$$python" ] || { echo "需要 Python 3.11 或更新的版本，连同 venv 模块（Debian：apt-get install python3-venv）"; exit 1; }
+
+# 先按锁定的哈希装 uv：它装其余的包快得多；它装不成时由 pip 来装，同样核对哈希。
 $(INSTALLED):
-	@python=; for name in python3.13 python3.12 python3.11 python3 python; do \
-	  if $$name -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$$name; break; fi; \
-	done; \
-	[ -n "$$python" ] || { echo "需要 Python 3.11 或更新的版本（连同 venv 模块）"; exit 1; }; \
+	@$(FIND_PYTHON); \
 	echo "· 安装依赖（$$($$python --version)）…"; \
-	rm -rf .venv && $$python -m venv .venv && \
-	if .venv/bin/pip install -q --disable-pip-version-check uv 2>/dev/null; then \
-	  .venv/bin/uv pip install -q --python $(PY) --require-hashes -r requirements-dev.txt; \
-	else \
-	  .venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.txt; \
-	fi && touch $@
+	$(PY) -m pip --version >/dev/null 2>&1 || { rm -rf .venv && $$python -m venv .venv || exit 1; }; \
+	rm -f .venv/installed-*; \
+	sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt > .venv/uv.txt; \
+	pip="$(PY) -m pip install -q --disable-pip-version-check --require-hashes"; \
+	{ $$pip -r .venv/uv.txt \
+	  && .venv/bin/uv pip install -q --python $(PY) --compile-bytecode --require-hashes -r requirements-dev.txt; } 2>.venv/uv.log \
+	|| $$pip -r requirements-dev.txt || { cat .venv/uv.log; exit 1; }; \
+	touch $@
