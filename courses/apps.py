@@ -15,6 +15,7 @@ class CoursesConfig(AppConfig):
                 f"view_{what}"
                 for what in ("order", "payment", "refund", "paymentevent", "enrollment", "paymentaccount")
             ),
+            "resolve_payment",
             "retry_refund",
         ],
         "客服": ["view_order", "view_payment", "view_refund", "view_enrollment"],

@@ -65,6 +65,7 @@ class Payment(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "付款"
         default_permissions = ("view",)
+        permissions = [("resolve_payment", "可以了结可疑的付款")]
         indexes = [
             models.Index(
                 fields=["state", "next_attempt_at", "id"],

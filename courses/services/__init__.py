@@ -31,7 +31,13 @@ from courses.services.payments import (
 )
 from courses.services.payments import look_soon as look_for_payment
 from courses.services.refunds import NotFailed, retry_refund, submit_due_refunds
-from courses.services.settling import apply_stranded_notices, receive_notice, settle
+from courses.services.settling import (
+    NotSuspect,
+    apply_stranded_notices,
+    receive_notice,
+    resolve_suspect,
+    settle,
+)
 
 __all__ = [
     "AccountNotLive",
@@ -40,6 +46,7 @@ __all__ = [
     "NotFailed",
     "NotPayable",
     "NotRefundable",
+    "NotSuspect",
     "PaymentUnderWay",
     "add_course",
     "add_demo_courses",
@@ -60,6 +67,7 @@ __all__ = [
     "price",
     "query_silent_payments",
     "receive_notice",
+    "resolve_suspect",
     "retry_refund",
     "settle",
     "start_payment",

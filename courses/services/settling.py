@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 
+from accounts.models import User
 from courses import gateways
 from courses.gateways import TradeState
 from courses.models import Enrollment, Order, Payment, PaymentEvent, Refund
@@ -14,6 +15,10 @@ log = structlog.get_logger(__name__)
 Outcome = PaymentEvent.Outcome
 STRANDED_AFTER = timedelta(seconds=30)
 AT_ONCE = 50
+
+
+class NotSuspect(Exception):
+    """The payment is not doubtful."""
 
 
 @transaction.atomic
@@ -53,6 +58,21 @@ def _suspect(payment: Payment, *, reason: str) -> Outcome:
     return Outcome.MISMATCH
 
 
+@transaction.atomic
+def resolve_suspect(*, payment_id: int, by: User) -> Payment:
+    """Close a doubtful attempt that the staff have looked into; what was taken went back at the channel.
+
+    :raises NotSuspect: when it is not doubtful (any more), so a repeated click is harmless
+    """
+    payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
+    if payment.state != Payment.State.SUSPECT:
+        raise NotSuspect
+    payment.state = Payment.State.CLOSED
+    payment.save(update_fields=["state"])
+    log.info("payment.resolved", payment=payment.pk, by=by.pk)
+    return payment
+
+
 def _not_paid(payment: Payment, trade: gateways.Trade) -> Outcome:
     if not payment.is_open or trade.state == TradeState.WAITING:
         return Outcome.IGNORED
@@ -70,22 +90,22 @@ def _paid(order: Order, payment: Payment, trade: gateways.Trade, now: datetime) 
     payment.state, payment.paid_at, payment.channel_trade_no = Payment.State.SUCCEEDED, now, trade.trade_no
     payment.next_attempt_at, payment.error = None, ""
     payment.save(update_fields=["state", "paid_at", "channel_trade_no", "next_attempt_at", "error"])
-    if not order.is_pending or _is_owned(order):
-        reason = Refund.Reason.DOUBLE if order.is_paid or order.is_pending else Refund.Reason.LATE
-        refunds.owe(payment, reason=reason, now=now)
-        return Outcome.AUTO_REFUND
-    _deliver(order, now)
-    return Outcome.APPLIED
+    if order.is_pending and order.member is not None and not _is_owned(order):
+        _deliver(order, order.member, now)
+        return Outcome.APPLIED
+    reason = Refund.Reason.DOUBLE if order.is_paid or order.is_pending else Refund.Reason.LATE
+    refunds.owe(payment, reason=reason, now=now)
+    return Outcome.AUTO_REFUND
 
 
 def _is_owned(order: Order) -> bool:
     return Enrollment.objects.live().filter(member=order.member_id, course=order.course_id).exists()
 
 
-def _deliver(order: Order, now: datetime) -> None:
+def _deliver(order: Order, member: User, now: datetime) -> None:
     order.status, order.paid_at, order.completed_at = Order.Status.PAID, now, now
     order.save(update_fields=["status", "paid_at", "completed_at"])
-    Enrollment.objects.create(member=order.member, course=order.course, order=order, started_at=now)
+    Enrollment.objects.create(member=member, course=order.course, order=order, started_at=now)
     # Nobody waits for the other attempts any more: the clock closes them at the channel.
     order.payments.filter(state=Payment.State.CREATED).update(state=Payment.State.CLOSED, next_attempt_at=None)
     order.payments.filter(state=Payment.State.PENDING).update(next_attempt_at=now)

@@ -60,7 +60,7 @@ def pay(request: HttpRequest, number: str) -> HttpResponse:
     if form.is_valid():
         return _pay(request, order, form)
     for problem in form.errors.values():
-        messages.error(request, problem[0])
+        messages.error(request, str(problem[0]))
     return redirect(order)
 
 
