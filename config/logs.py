@@ -19,7 +19,8 @@ HIDDEN = "…"
 def redact(_logger: object, _method: str, event: dict[str, Any]) -> dict[str, Any]:
     """Hide whatever is named like personal data or looks like it."""
     clean = {key: HIDDEN if _is_secret(key, value) else _clean(value) for key, value in event.items()}
-    return {**clean, "request_id": event["request_id"]} if "request_id" in event else clean  # random, may look like a phone
+    # Random, so it may look like a telephone number.
+    return clean | {"request_id": event["request_id"]} if "request_id" in event else clean
 
 
 def _is_secret(key: str, value: Any) -> bool:
@@ -51,22 +52,13 @@ def configure(*, level: str, style: str) -> dict[str, Any]:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False)
-    if style == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=False)
-    last = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        redact,
-        renderer,
-    ]
     return {
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
             "portal": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": last,
+                "processors": _last(style),
                 "foreign_pre_chain": [structlog.stdlib.ExtraAdder(["request_id"]), *shared],
             }
         },
@@ -80,3 +72,15 @@ def configure(*, level: str, style: str) -> dict[str, Any]:
             "httpx": {"level": "WARNING"},  # its lines show whole addresses
         },
     }
+
+
+def _last(style: str) -> list[Any]:
+    """List what a line goes through before it is written; nothing behind `redact` may add to it."""
+    in_words = structlog.dev.ConsoleRenderer(colors=False)
+    renderer = in_words if style == "console" else structlog.processors.JSONRenderer(ensure_ascii=False)
+    return [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        redact,
+        renderer,
+    ]
