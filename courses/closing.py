@@ -1,6 +1,9 @@
 """What becomes of a member's orders and saved accounts when they leave."""
 
-from django.db.models import Sum
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import Aggregate, Count, QuerySet, Sum, Value
 from django.urls import reverse
 from django.utils import timezone
 
@@ -12,57 +15,59 @@ from courses.models import Enrollment, Order, PaymentAccount
 
 def consequences(member: User) -> list[Consequence]:
     """Say what is open, what could still be refunded, and what is lost."""
-    said = [_refundable(member), _pending(member), _courses(member), _accounts(member)]
-    return [consequence for consequence in said if consequence is not None]
+    open_matters = _open_matters(member)
+    return [_tell(matter, open_matters[matter]) for matter in MATTERS if open_matters.get(matter)]
 
 
-def _refundable(member: User) -> Consequence | None:
-    orders = Order.objects.for_member(member).refundable(timezone.now())
-    amount = orders.aggregate(sum=Sum("total_fen"))["sum"]
-    if not amount:
-        return None
-    return Consequence(
-        title=f"可退款 ¥{services.price(amount)}",
+MATTERS = {
+    "refundable": Consequence(
+        title="可退款 ¥{}",
         text="这些课程还在可以退课的期限内。注销不会自动退款，想退的请先在订单里退课，款项退回原来的付款渠道。",
-        url=reverse("courses:orders"),
+        url="courses:orders",
         link="查看我的订单",
-    )
-
-
-def _pending(member: User) -> Consequence | None:
-    count = Order.objects.for_member(member).pending().count()
-    if not count:
-        return None
-    return Consequence(
-        title=f"{count} 个订单还没有付款",
+    ),
+    "pending": Consequence(
+        title="{} 个订单还没有付款",
         text="开始删除时会关闭这些订单；关闭之后才到账的款项，全额退回原来的付款渠道。",
-        url=reverse("courses:orders"),
+        url="courses:orders",
         link="查看我的订单",
-    )
-
-
-def _courses(member: User) -> Consequence | None:
-    count = Enrollment.objects.live().for_member(member).count()
-    if not count:
-        return None
-    return Consequence(
-        title=f"{count} 门已购买的课程",
+    ),
+    "courses": Consequence(
+        title="{} 门已购买的课程",
         text="注销以后不能再学习，重新注册也不会恢复。",
-        url=reverse("courses:my_courses"),
+        url="courses:my_courses",
         link="查看我的课程",
-    )
-
-
-def _accounts(member: User) -> Consequence | None:
-    count = PaymentAccount.objects.for_member(member).shown().count()
-    if not count:
-        return None
-    return Consequence(
-        title=f"{count} 个已保存的支付账号",
+    ),
+    "accounts": Consequence(
+        title="{} 个已保存的支付账号",
         text="提交注销后立即停用；开始删除时到支付渠道解约，然后删除凭据。",
-        url=reverse("courses:payment_accounts"),
+        url="courses:payment_accounts",
         link="查看支付账号",
+    ),
+}
+
+
+def _tell(matter: str, number: int) -> Consequence:
+    said = MATTERS[matter]
+    shown = services.price(number) if matter == "refundable" else number
+    return replace(said, title=said.title.format(shown), url=reverse(said.url))
+
+
+def _open_matters(member: User) -> dict[str, int]:
+    """Count what is open, in one query; of what is refundable, the fen."""
+    orders = Order.objects.for_member(member)
+    one, fen = Count("pk"), Sum("total_fen")
+    rows = _row("refundable", orders.refundable(timezone.now()), fen).union(
+        _row("pending", orders.pending(), one),
+        _row("courses", Enrollment.objects.live().for_member(member), one),
+        _row("accounts", PaymentAccount.objects.for_member(member).shown(), one),
+        all=True,
     )
+    return {row["matter"]: row["number"] for row in rows}
+
+
+def _row(matter: str, rows: QuerySet[Any], number: Aggregate) -> QuerySet[Any, dict[str, Any]]:
+    return rows.order_by().values(matter=Value(matter)).annotate(number=number)
 
 
 def release(member: User) -> None:

@@ -12,12 +12,23 @@ from accounts.models import Closure
 class ClosureAdmin(admin.ModelAdmin[Closure]):
     """Shows states, never members: a closure needs nobody's approval."""
 
-    list_display = ["number", "state", "step", "requested_at", "due_at", "next_attempt_at", "attempts", "error"]
+    list_display = ("number", "state", "step", "requested_at", "due_at", "next_attempt_at", "attempts", "error")
     list_filter = ["state", "step", "requested_at"]
     search_fields = ["number"]
     search_help_text = "注销编号"
     ordering = ["-requested_at", "-pk"]
-    fields = [*list_display, "ended_at", "tally"]
+    fields = (
+        "number",
+        "state",
+        "step",
+        "requested_at",
+        "due_at",
+        "next_attempt_at",
+        "attempts",
+        "error",
+        "ended_at",
+        "tally",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

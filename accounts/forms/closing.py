@@ -1,6 +1,6 @@
 """Proving once more that it is the member who leaves."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.core import ratelimit
 from django import forms
@@ -8,7 +8,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import services
+from accounts.models import User
 from accounts.phone import masked, masked_email
+from accounts.services.confirmation import Pending
 
 TOO_OFTEN = "尝试次数过多，请 1 分钟后再试"
 PENDING = "closing_code"
@@ -22,7 +24,7 @@ class ProofForm(forms.Form):
 
     def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.request, self.member = request, request.user
+        self.request, self.member = request, cast(User, request.user)
         self.contacts = services.contacts_of(self.member)
         self.pending = request.session.get(PENDING) if request.GET.get("with") == "code" else None
         if self.pending:
@@ -46,7 +48,7 @@ class ProofForm(forms.Form):
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
         self._count_try()
-        right = services.code_is_right(pending=self.pending, code=code, now=timezone.now())
+        right = services.code_is_right(pending=cast(Pending, self.pending), code=code, now=timezone.now())
         self.request.session[PENDING] = self.pending
         if not right:
             raise forms.ValidationError("验证码不正确或已过期，可以重新获取", code="wrong")

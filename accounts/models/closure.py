@@ -147,6 +147,7 @@ class Closure(models.Model):
         }
         until = after("ended_at", years=3)
         because = "个人信息保护法 第六十九条：由我们证明已经删除"
+        title = "注销编号与办理时间"
 
     def __str__(self) -> str:
         return f"注销 #{self.pk}"

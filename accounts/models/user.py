@@ -86,6 +86,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         purpose = "成为注册用户：登录、联系您"
         owner = "pk"
         on_close = DELETE
+        title = "账号资料"
 
     def __str__(self) -> str:
         return f"会员 #{self.pk}"

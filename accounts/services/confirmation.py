@@ -62,8 +62,9 @@ def _send(member: User, channel: str, to: str, now: datetime) -> Pending:
 
 def code_is_right(*, pending: Pending, code: str, now: datetime) -> bool:
     """Compare a typed code, and count the try in `pending`."""
-    pending["tries"] = int(pending["tries"]) + 1
-    alive = now.timestamp() < float(pending["until"]) and pending["tries"] <= MOST_TRIES
+    tries = int(pending["tries"]) + 1
+    pending["tries"] = tries
+    alive = now.timestamp() < float(pending["until"]) and tries <= MOST_TRIES
     return alive and constant_time_compare(_hash_of("".join(code.split())), str(pending["hash"]))
 
 

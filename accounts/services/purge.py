@@ -157,9 +157,10 @@ def _finish(batch: list[Closure], now: datetime) -> None:
     """Erase these members and verify it; what remains of each is a closure that names nobody."""
     ours = Closure.objects.filter(pk__in=[closure.pk for closure in batch])
     ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
-    tallies = erasing.erase_and_verify(_members(batch))
-    for closure in batch:
-        closure.tally = tallies[closure.member_id]
+    members = _members(batch)
+    tallies = erasing.erase_and_verify(members)
+    for closure, member in zip(batch, members, strict=True):
+        closure.tally = tallies[member.pk]
     Closure.objects.bulk_update(batch, ["tally"])
     ours.update(state=State.DONE, step="", attempts=0, error="", ended_at=now)
     log.info("closure.done", closures=len(batch), rows=sum(tally.total() for tally in tallies.values()))

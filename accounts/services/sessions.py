@@ -49,13 +49,15 @@ def drop_cached_sessions_about(members: Iterable[User]) -> int:
     :raises redis.RedisError: when the cache does not answer
     """
     about = _Mention(members)
-    client = redis.Redis.from_url(settings.CACHES["default"]["LOCATION"], socket_timeout=5, socket_connect_timeout=5)
+    client: Any = redis.Redis.from_url(
+        settings.CACHES["default"]["LOCATION"], socket_timeout=5, socket_connect_timeout=5
+    )
     with client:
         keys = [key for key, data in _cached_sessions(client) if about(data)]
         return client.delete(*keys) if keys else 0
 
 
-def _cached_sessions(client: redis.Redis) -> Iterator[tuple[bytes, Any]]:
+def _cached_sessions(client: Any) -> Iterator[tuple[bytes, Any]]:
     pattern = cache.make_key(f"{cached_db.KEY_PREFIX}*")
     keys = list(client.scan_iter(match=pattern, count=CHUNK))
     for start in range(0, len(keys), CHUNK):

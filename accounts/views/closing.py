@@ -1,7 +1,7 @@
 """Leaving: what will become of everything, the door, and the way back while there is one."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,45 +16,50 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import services
 from accounts.closing import consequences
 from accounts.forms.closing import PENDING, ProofForm
-from accounts.models import Closure
+from accounts.models import Closure, User
 from consent import inventory
 
-CLAUSES = "前一二三四五"
+CLAUSES = "一二三四五前"
 TOO_LATE = "已经开始删除，无法撤回"
+
+
+def _member(request: HttpRequest) -> User:
+    return cast(User, request.user)
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def close(request: HttpRequest) -> HttpResponse:
     """Show what goes and what must stay; close the account once it is proven who asks."""
-    if request.user.is_closing:
+    if _member(request).is_closing:
         return redirect("accounts:closing")
     form = ProofForm(request.POST if request.method == "POST" else None, request=request)
     if form.is_valid():
         return _say_goodbye(request)
-    return render(request, "accounts/close.html", {"form": form, **_what_becomes_of(request.user)})
+    return render(request, "accounts/close.html", {"form": form, **_what_becomes_of(_member(request))})
 
 
 def _say_goodbye(request: HttpRequest) -> HttpResponse:
     try:
-        closure = services.close_account(member=request.user, now=timezone.now())
+        closure = services.close_account(member=_member(request), now=timezone.now())
     except services.AlreadyClosing as already:
         closure = already.closure
     logout(request)
     return redirect(closure)
 
 
-def _what_becomes_of(member: Any) -> dict[str, Any]:
-    counted = inventory.counts(member_id=member.pk)
-    counted.sort(key=lambda row: (CLAUSES.find(row[0].clause[0]), row[0].name))
-    due_at = timezone.now() + timedelta(days=settings.CLOSURE_COOLING_DAYS)
+def _what_becomes_of(member: User) -> dict[str, Any]:
+    tally = inventory.tallies(member_ids=[member.pk])[member.pk]
+    tally[Closure._meta.label] += 1  # this very closing: its number stays as proof
+    rows = [(kind, tally[kind.label]) for kind in inventory.entries() if tally[kind.label]]
+    rows.sort(key=lambda row: (CLAUSES.find(row[0].clause[0]), row[0].name))
     return {
-        "deleted": [row for row in counted if row[0].deletes],
-        "kept": [row for row in counted if not row[0].deletes],
+        "deleted": [row for row in rows if row[0].deletes],
+        "kept": [row for row in rows if not row[0].deletes],
         "consequences": consequences(member),
         "days": settings.CLOSURE_COOLING_DAYS,
         "promise": services.PROMISE.days,
-        "due_at": due_at,
+        "due_at": timezone.now() + timedelta(days=settings.CLOSURE_COOLING_DAYS),
     }
 
 
@@ -62,10 +67,10 @@ def _what_becomes_of(member: Any) -> dict[str, Any]:
 @require_POST
 def send_code(request: HttpRequest) -> HttpResponse:
     """Send the code that stands in for a password."""
-    page = redirect("accounts:closing" if request.user.is_closing else "accounts:close")
+    page = redirect("accounts:closing" if _member(request).is_closing else "accounts:close")
     try:
         channel = request.POST.get("channel", "")
-        sent = services.send_confirmation_code(member=request.user, channel=channel, now=timezone.now())
+        sent = services.send_confirmation_code(member=_member(request), channel=channel, now=timezone.now())
     except services.CodeNotSent as reason:
         messages.error(request, str(reason))
     else:
@@ -83,7 +88,7 @@ def closing(request: HttpRequest) -> HttpResponse:
 
 
 def _closing_page(request: HttpRequest, form: ProofForm) -> HttpResponse:
-    closure = Closure.objects.live().filter(member=request.user).first()
+    closure = Closure.objects.live().filter(member=_member(request)).first()
     if closure is None:
         return redirect("accounts:me")
     return render(request, "accounts/closing.html", {"closure": closure, "form": form})
@@ -94,7 +99,7 @@ def _closing_page(request: HttpRequest, form: ProofForm) -> HttpResponse:
 def withdraw_closure(request: HttpRequest) -> HttpResponse:
     """Take the closing back."""
     try:
-        services.withdraw_closure(member=request.user, now=timezone.now())
+        services.withdraw_closure(member=_member(request), now=timezone.now())
     except services.ClosureNotRevocable:
         messages.error(request, TOO_LATE)
         return redirect("accounts:closing")
@@ -110,7 +115,7 @@ def delete_now(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _closing_page(request, form)
     try:
-        closure = services.delete_now(member=request.user, now=timezone.now())
+        closure = services.delete_now(member=_member(request), now=timezone.now())
     except services.ClosureNotRevocable:
         return redirect("accounts:closing")
     logout(request)

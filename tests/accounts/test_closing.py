@@ -51,7 +51,7 @@ def test_the_page_tells_what_goes_what_stays_and_until_when(door, alice, documen
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     deleted, kept = text.split("保留，但去掉姓名")
     assert "同意记录 4 条" in deleted
-    assert "注销 1 条 自结束时间起 3 年。个人信息保护法 第六十九条" in kept
+    assert "注销编号与办理时间 2 条 自结束时间起 3 年。个人信息保护法 第六十九条" in kept
 
 
 def test_open_matters_are_told_and_stand_in_nobodys_way(door, alice):

@@ -27,14 +27,19 @@ def key(to, **options):
     return models.ForeignKey(to, models.CASCADE, related_name="+", **options)
 
 
+def forget_what_is_known():
+    inventory.entries.cache_clear()
+    inventory._count_of_somebody.cache_clear()
+
+
 @pytest.fixture
 def tables(db, monkeypatch):
     """Make real tables for models that a test defines."""
     with isolate_apps("consent") as registry:
         monkeypatch.setattr(inventory, "apps", registry)
-        inventory.entries.cache_clear()
+        forget_what_is_known()
         yield lambda *made: _create(*made)
-    inventory.entries.cache_clear()
+    forget_what_is_known()
 
 
 def _create(*made):
