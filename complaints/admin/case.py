@@ -84,10 +84,10 @@ class CaseAdmin(PersonalDataAdmin):
         return self._back(case)
 
     def answer(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._say(request, pk, services.answer, words="body", done="答复已发出，并通知了提出人。")
+        return self._say(request, pk, services.answer, words="body", done="答复已发出。")
 
     def close(self, request: HttpRequest, pk: int) -> HttpResponse:
-        return self._say(request, pk, services.close_case, words="decision", done="已办结，并通知了提出人。")
+        return self._say(request, pk, services.close_case, words="decision", done="已办结。")
 
     def hand_over(self, request: HttpRequest, pk: int) -> HttpResponse:
         case = self._case(request, pk)

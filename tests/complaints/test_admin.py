@@ -142,6 +142,17 @@ def test_claim_answer_close(desk, case, agent):
     assert Message.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("contact", "sentence"),
+    [
+        (services.Contact(), "对方没有留联系方式"),
+        (services.Contact(email="v@example.com"), "对方会收到短信或邮件"),
+    ],
+)
+def test_staff_know_whether_the_person_will_hear_of_it(desk, contact, sentence):
+    assert sentence in desk.get(page_of(make_case(contact=contact))).content.decode()
+
+
 def test_a_button_pressed_twice_is_no_mistake(desk, case):
     for _ in range(2):
         response = desk.post(page_of(case, "answer"), {"body": "请刷新。", "seen": 1})
