@@ -69,6 +69,6 @@ def the_portal() -> Portal:
     return Portal()
 
 
-def site(request: HttpRequest) -> dict[str, Portal]:
-    """Give every template `portal`; `site` is what allauth calls the host name."""
-    return {"portal": the_portal(), "site": the_portal()}
+def site(request: HttpRequest) -> dict[str, object]:
+    """Give every template the portal, and the section of it that the page is in: the first part of its address."""
+    return {"portal": the_portal(), "section": request.path.split("/", 2)[1]}

@@ -5,6 +5,7 @@ function whenReady() {
   document.querySelectorAll('input[type="password"]').forEach(addShowButton);
   document.querySelectorAll("[data-countdown]").forEach(countDown);
   document.querySelector(".error-summary")?.focus();
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   document.addEventListener("click", closeOtherMenus);
   document.addEventListener("keydown", closeMenuOnEscape);
   document.addEventListener("submit", askFirst);

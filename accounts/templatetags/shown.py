@@ -1,5 +1,6 @@
-"""What a browser calls itself, in words a person knows."""
+"""What machines write, as a person reads it."""
 
+import phonenumbers
 from django import template
 
 register = template.Library()
@@ -31,3 +32,13 @@ def device(user_agent: str) -> str:
     """Return the likes of "Chrome，Windows"; what is unknown stays unsaid."""
     known = [next((name for sign, name in names.items() if sign in user_agent), "") for names in (BROWSERS, SYSTEMS)]
     return "，".join(filter(None, known)) or "未知的浏览器"
+
+
+@register.filter
+def phone(e164: str | None) -> str:
+    """Write a number in groups: 138 0013 8000, +852 5123 4567."""
+    if not e164:
+        return ""
+    number = phonenumbers.parse(e164)
+    spaced = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    return spaced.removeprefix("+86 ")
