@@ -34,6 +34,10 @@ class Standing:
         return is_going_back or self.kind in {DEBITING, CHECKING, PAYABLE}
 
     @property
+    def says_something(self) -> bool:
+        return bool(self.kind != PAYABLE or self.failure or self.refund)
+
+    @property
     def step(self) -> int:
         """Return which of the steps order, pay, learn is the present one."""
         return 3 if self.kind == Order.Status.PAID else 2
