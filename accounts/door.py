@@ -27,7 +27,7 @@ def lacks_second_step(request: HttpRequest) -> bool:
 class GuardedAdminSite(admin.AdminSite):
     """An admin without a sign-in form of its own: Django's counts no attempts."""
 
-    def login(self, request: HttpRequest, **_: Any) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
         """Lead to the members' sign-in; whoever is in and may not enter hears so."""
         target = reverse("admin:index", current_app=self.name)
         if not request.user.is_authenticated:
@@ -36,8 +36,8 @@ class GuardedAdminSite(admin.AdminSite):
             raise PermissionDenied
         return redirect(target)
 
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
-        inner = super().admin_view(view, cacheable)
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        inner: View = super().admin_view(view, cacheable)
 
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -48,5 +48,6 @@ class GuardedAdminSite(admin.AdminSite):
 
         return guarded
 
-    def password_change(self, _request: HttpRequest, **_: Any) -> HttpResponse:
+    def password_change(self, *_: Any, **__: Any) -> Any:
+        """Lead to the members' page, which counts wrong old passwords."""
         return redirect("account_change_password")

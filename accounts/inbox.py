@@ -58,6 +58,6 @@ def _read(path: Path) -> Letter | None:
 
 
 def _folder() -> Path:
-    folder = Path(settings.DEMO_INBOX_DIR)
+    folder = Path(settings.DEMO_INBOX_DIR or "")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder

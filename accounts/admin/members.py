@@ -101,7 +101,7 @@ class MessageAdmin(admin.ModelAdmin[Message]):
     list_display = ["pk", "channel", "template", "created_at", "attempts", "sent_at", "failed_at", "error"]
     list_filter = ["channel", "template", "error"]
     ordering = ["-pk"]
-    fields = list_display
+    fields = ["channel", "template", "created_at", "attempts", "sent_at", "failed_at", "error"]
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -140,11 +140,11 @@ def _attempt(row: Message, *, now: datetime) -> Outcome:
 
 
 def _transmit(row: Message) -> None:
+    to, body = row.to or "", row.body or ""  # never empty while a row waits: a constraint says so
     if row.channel == Message.Channel.SMS:
-        message = sms.Sms(to=row.to, template=row.template, params=row.params or {}, text=row.body)
-        sms.get_backend().send(message)
+        sms.get_backend().send(sms.Sms(to=to, template=row.template, params=row.params or {}, text=body))
     else:
-        EmailMessage(subject=row.subject or "", body=row.body, to=[row.to]).send()
+        EmailMessage(subject=row.subject or "", body=body, to=[to]).send()
 
 
 def _record(row: Message, outcome: Outcome, *, now: datetime) -> None:
