@@ -67,6 +67,6 @@ def _delete_log_entries(ids: list[int]) -> None:
 
 def _delete_unowned(members: Iterable[User]) -> None:
     """Delete what bears their addresses but not their name: a code asked for before signing in, an unproven claim."""
-    addresses = [to for member in members for to in (member.phone, member.email) if to]
+    addresses = residue.addresses_of(members)
     Message.objects.filter(to_hash__in=[hash_of_destination(to) for to in addresses]).delete()
     EmailAddress.objects.filter(email__in=addresses, verified=False).delete()

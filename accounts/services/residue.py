@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import phonenumbers
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.db import connection
 from psycopg import sql
@@ -25,16 +26,20 @@ class Residue(Exception):
     """Something of a member is left in the database; says where and how often, never what."""
 
 
+def addresses_of(members: Iterable[User]) -> list[str]:
+    """List the numbers and addresses of these members, those they once added included."""
+    members = list(members)
+    own = {to for member in members for to in (member.phone, member.email) if to}
+    return sorted(own.union(EmailAddress.objects.filter(user__in=members).values_list("email", flat=True)))
+
+
 class Traces:
     """What would betray these members, held in memory only."""
 
     def __init__(self, members: Iterable[User]) -> None:
-        self.contacts: list[str] = []
-        self.names: list[str] = []
-        for member in members:
-            self.contacts += [_mail_pattern(member.email)] if member.email else []
-            self.contacts += [_phone_pattern(member.phone)] if member.phone else []
-            self.names += [re.escape(member.name)] if _is_telling(member.name) else []
+        members = list(members)
+        self.contacts = [_mail_pattern(to) if "@" in to else _phone_pattern(to) for to in addresses_of(members)]
+        self.names = [re.escape(member.name) for member in members if _is_telling(member.name)]
 
     def __repr__(self) -> str:
         return "<Traces>"  # a traceback or a log that shows it names nobody

@@ -160,6 +160,14 @@ def test_a_trace_that_is_left_undoes_the_erasing(alice, bob, now):
     assert services.purge_due(now=closure.next_attempt_at) == 1
 
 
+def test_an_address_they_once_added_is_looked_for_too(alice, now):
+    EmailAddress.objects.create(user=alice, email="second@example.com", verified=True)
+    LogEntry.objects.create(user=make_member(), action_flag=CHANGE, object_repr="second@example.com")
+    leaving(alice, now=now)
+    services.purge_due(now=now)
+    assert Closure.objects.get(member=alice).error == "Residue: django_admin_log×1"
+
+
 def test_an_address_that_somebody_else_only_typed_does_not_stand_in_the_way(alice, bob, now):
     EmailAddress.objects.create(user=bob, email=alice.email, verified=False)
     leaving(alice, now=now)
