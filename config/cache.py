@@ -7,10 +7,17 @@ from typing import Any
 
 import redis
 import structlog
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 
 REST = 5.0  # seconds without asking a Redis that did not answer
+ROOM = 10_000  # entries kept, and keys remembered, while it rests
+BRIDGE = "while-redis-rests"
+EVERYTHING = "*"
+READS = {"get", "get_many", "has_key"}
+WRITES = {"add", "set", "touch", "delete", "incr", "set_many", "delete_many", "clear"}
 
 log = structlog.get_logger(__name__)
 
@@ -18,20 +25,47 @@ log = structlog.get_logger(__name__)
 class ForgivingRedisCache(RedisCache):
     """Redis while it answers; this process's own memory for some seconds after it did not.
 
-    Rate limits therefore still count, for each process alone. Nothing that must survive lives in a cache.
+    Rate limits therefore still count, for each process alone. Nothing that must survive lives in a cache. Whatever
+    was written meanwhile is stale in Redis, and is deleted there before it is asked again.
     """
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
-        self._own = LocMemCache("while-redis-rests", params)
+        self._own = self._meanwhile({**params, "OPTIONS": {"MAX_ENTRIES": ROOM}})
+
+    @staticmethod
+    def _meanwhile(params: dict[str, Any]) -> BaseCache:
+        return LocMemCache(BRIDGE, params)
 
     def _or_own(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        if time.monotonic() >= _Breaker.until:
+        if time.monotonic() >= _Outage.until:
             try:
+                self._catch_up()
                 return getattr(super(), name)(*args, **kwargs)
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                _Breaker.trip(error)
+            except redis.RedisError as error:
+                _Outage.begin(error)
+        if name in WRITES:
+            _Outage.remember(self._redis_keys(name, args, kwargs.get("version")))
         return getattr(self._own, name)(*args, **kwargs)
+
+    def _redis_keys(self, name: str, args: tuple[Any, ...], version: int | None) -> set[str]:
+        if name == "clear":
+            return {EVERYTHING}
+        keys = args[0] if name.endswith("_many") else [args[0]]
+        return {self.make_key(key, version) for key in keys}
+
+    def _catch_up(self) -> None:
+        """Delete from Redis what changed while it rested, and from here what only bridged the rest."""
+        stale = _Outage.take()
+        if not stale:
+            return
+        try:
+            client = self._cache.get_client(write=True)
+            client.flushdb() if EVERYTHING in stale else client.delete(*stale)
+        except redis.RedisError:
+            _Outage.remember(stale)
+            raise
+        LocMemCache(BRIDGE, {}).clear()
 
     def ping(self) -> None:
         """Ask Redis itself.
@@ -41,17 +75,40 @@ class ForgivingRedisCache(RedisCache):
         self._cache.get_client(write=True).ping()
 
 
-class _Breaker:
+class SessionCache(ForgivingRedisCache):
+    """Redis or nothing: sessions are rows too, and one process must not keep what another signed out."""
+
+    @staticmethod
+    def _meanwhile(params: dict[str, Any]) -> BaseCache:
+        return DummyCache("", params)
+
+
+class _Outage:
     """One for the process: when one request found Redis hung, the others need not."""
 
     until = 0.0
+    stale: set[str] = set()
     _lock = threading.Lock()
 
     @classmethod
-    def trip(cls, error: Exception) -> None:
+    def begin(cls, error: Exception) -> None:
         with cls._lock:
             cls.until = time.monotonic() + REST
         log.warning("cache.unreachable", error=type(error).__name__)
+
+    @classmethod
+    def remember(cls, keys: set[str]) -> None:
+        with cls._lock:
+            cls.stale |= keys if len(cls.stale) < ROOM else {EVERYTHING}
+
+    @classmethod
+    def take(cls) -> set[str]:
+        """Hand over what is stale; whoever takes it deletes it or gives it back."""
+        if not cls.stale:
+            return set()
+        with cls._lock:
+            taken, cls.stale = cls.stale, set()
+        return taken
 
 
 def _forgiving(name: str) -> Callable[..., Any]:
@@ -62,5 +119,5 @@ def _forgiving(name: str) -> Callable[..., Any]:
     return call
 
 
-for _name in ("add", "get", "set", "touch", "delete", "get_many", "has_key", "incr", "set_many", "delete_many", "clear"):
+for _name in READS | WRITES:
     setattr(ForgivingRedisCache, _name, _forgiving(_name))

@@ -1,5 +1,6 @@
 """Settings, every value from the environment; `.env.example` has a sentence on each."""
 
+import logging
 from pathlib import Path
 
 import django_stubs_ext
@@ -110,7 +111,9 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
     }
 }
+CACHES["sessions"] = {**CACHES["default"], "BACKEND": "config.cache.SessionCache"}
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 MEDIA_ROOT = env.path("MEDIA_ROOT")
 MEDIA_URL = "/media/"
@@ -276,5 +279,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
 # ── Jobs and logs ─────────────────────────────────────────────────────────────
 LOGGING = logs.configure(level=env.str("LOG_LEVEL", default="INFO"), style=env.str("LOG_STYLE", default="json"))
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
+# The clock says every second what it sends: only what goes wrong is worth a line, and of a request its end.
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_USER_ID_FIELD = None

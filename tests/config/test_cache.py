@@ -4,8 +4,9 @@ import socket
 import time
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from redis import RedisError
+from redis.exceptions import OutOfMemoryError
 
 from config import cache as module
 from config.cache import ForgivingRedisCache
@@ -13,9 +14,17 @@ from config.cache import ForgivingRedisCache
 
 @pytest.fixture(autouse=True)
 def _rested():
-    module._Breaker.until = 0.0
     yield
-    module._Breaker.until = 0.0
+    module._Outage.until, module._Outage.stale = 0.0, set()
+
+
+def rest():
+    """Redis does not answer, for now."""
+    module._Outage.until = time.monotonic() + 60
+
+
+def wake():
+    module._Outage.until = 0.0
 
 
 @pytest.fixture
@@ -62,3 +71,43 @@ def test_a_hung_redis_is_asked_once_then_left_alone(hung):
 def test_asking_redis_itself_tells_the_truth(refused):
     with pytest.raises(RedisError):
         refused.ping()
+
+
+def test_what_was_signed_out_while_redis_rested_stays_signed_out_when_it_is_back():
+    sessions = caches["sessions"]
+    sessions.set("alice", {"user": 1})
+    cache.set("limit", 7)
+    rest()
+    sessions.delete("alice")
+    cache.set("limit", 8)
+    assert cache.get("limit") == 8
+    wake()
+    assert sessions.get("alice") is None
+    assert cache.get("limit") is None
+    rest()
+    assert cache.get("limit") is None  # what bridged one outage is not found in the next
+
+
+def test_while_redis_rests_no_process_keeps_a_session_that_another_may_have_ended():
+    rest()
+    caches["sessions"].set("alice", {"user": 1})
+    assert caches["sessions"].get("alice") is None
+
+
+def test_after_a_long_outage_redis_starts_empty(monkeypatch):
+    monkeypatch.setattr(module, "ROOM", 2)
+    cache.set("untouched", 1)
+    rest()
+    for number in range(5):
+        cache.set(f"key{number}", number)
+    wake()
+    assert cache.get("untouched") is None
+
+
+def test_a_redis_that_is_full_fails_no_page(monkeypatch):
+    def full(*args, **kwargs):
+        raise OutOfMemoryError("OOM command not allowed when used memory > 'maxmemory'.")
+
+    monkeypatch.setattr(module.RedisCache, "set", full)
+    cache.set("limit", 1)
+    assert cache.get("limit") == 1
