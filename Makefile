@@ -29,7 +29,7 @@ e2e: $(INSTALLED) ## 浏览器测试（Debian 的 Chromium）
 lint: $(INSTALLED) ## 代码、类型、模板、导入方向、迁移
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) -m mypy .
+	$(PY) -m tests.production -m mypy .
 	.venv/bin/lint-imports
 	.venv/bin/djlint templates --lint --quiet
 	$(PY) manage.py makemigrations --check --dry-run

@@ -27,7 +27,7 @@ def lacks_second_step(request: HttpRequest) -> bool:
 class GuardedAdminSite(admin.AdminSite):
     """An admin without a sign-in form of its own: Django's counts no attempts."""
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Lead to the members' sign-in; whoever is in and may not enter hears so."""
         target = reverse("admin:index", current_app=self.name)
         if not request.user.is_authenticated:

@@ -1,12 +1,13 @@
 """The admin's front page: first what waits for this person, then everything else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils.module_loading import module_has_submodule
 
 from accounts.door import GuardedAdminSite
@@ -18,7 +19,7 @@ class PortalAdminSite(GuardedAdminSite):
     index_title = "工作台"
     index_template = "admin/desk.html"
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """Show what waits, the urgent first; an app is asked only by who may see something of it."""
         waiting = sorted(_waiting(request), key=lambda heap: not heap.is_urgent)
         return super().index(request, {"waiting": waiting, **(extra_context or {})})
@@ -29,5 +30,6 @@ def _waiting(request: HttpRequest) -> Iterator[Waiting]:
     for app in apps.get_app_configs():
         has_admin = app.module is not None and module_has_submodule(app.module, "admin")
         if has_admin and request.user.has_module_perms(app.label):
-            heaps = getattr(import_module(f"{app.name}.admin"), "waiting", lambda _request: [])
-            yield from (heap for heap in heaps(request) if heap.count)
+            heaps: Callable[[HttpRequest], list[Waiting]] | None
+            heaps = getattr(import_module(f"{app.name}.admin"), "waiting", None)
+            yield from (heap for heap in (heaps(request) if heaps else []) if heap.count)

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from celery.beat import Scheduler
 from django.db import connections
+from psycopg import Connection, OperationalError
 
 LOCK = 7_301_001  # this clock's place among PostgreSQL's advisory locks
 STAND_BY = 2.0
@@ -15,7 +16,7 @@ log = structlog.get_logger(__name__)
 class LeaderScheduler(Scheduler):
     """Ticks while it holds one PostgreSQL advisory lock; the others stand by and take over within seconds."""
 
-    session: Any = None
+    session: Connection[Any] | None = None
     leads = False
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
@@ -23,7 +24,6 @@ class LeaderScheduler(Scheduler):
 
     def _lead(self) -> bool:
         """Tell whether this clock holds the lock; a session that breaks gives it to somebody else."""
-        database = connections["default"].Database
         try:
             if self.session is None or self.session.closed:
                 self.leads = False
@@ -31,21 +31,22 @@ class LeaderScheduler(Scheduler):
             if self.leads:
                 self.session.execute("SELECT 1")
             else:
-                self.leads = self._take_lock()
-        except database.OperationalError:
+                self.leads = self._take_lock(self.session)
+        except OperationalError:
             self.session, self.leads = None, False
         return self.leads
 
     @staticmethod
-    def _connect() -> Any:
-        wrapper = connections["default"]
-        parameters = wrapper.get_connection_params()
+    def _connect() -> Connection[Any]:
+        parameters = connections["default"].get_connection_params()
         wanted = ("dbname", "user", "password", "host", "port", "connect_timeout")
         chosen = {name: parameters[name] for name in wanted if name in parameters}
-        return wrapper.Database.connect(autocommit=True, **chosen)
+        return Connection.connect(autocommit=True, **chosen)
 
-    def _take_lock(self) -> bool:
-        taken = self.session.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()[0]
+    @staticmethod
+    def _take_lock(session: Connection[Any]) -> bool:
+        row = session.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
+        taken = row is not None and bool(row[0])
         if taken:
             log.info("beat.leads")
-        return bool(taken)
+        return taken

@@ -38,7 +38,7 @@ def _box(master: bytes, column: str) -> FernetBytes:
     return FernetBytes(_derive(master, f"encrypt:{column}"), FernetSigner(_derive(master, f"sign:{column}")))
 
 
-class ColumnCipher:
+class ColumnCipher(FernetBytes):
     """Encrypts with the first key of the ring; decrypts with the key that a ciphertext names.
 
     Layout: one byte of version, one byte of key-id length, the key id, the token.
@@ -78,8 +78,8 @@ class SealedMixin(EncryptedMixin):
 
     wasinstance = True  # the parent asks; ours are always used as classes of their own
 
-    def contribute_to_class(self, cls: type[models.Model], name: str, **kwargs: Any) -> None:
-        super().contribute_to_class(cls, name, **kwargs)
+    def contribute_to_class(self, cls: type[models.Model], name: str, private_only: bool = False) -> None:
+        super().contribute_to_class(cls, name, private_only)
         self._fernet = ColumnCipher(f"{cls._meta.label_lower}.{name}")
 
     def get_lookup(self, lookup_name: str) -> type[Lookup] | None:
@@ -100,7 +100,7 @@ class SealedTextField(SealedMixin, models.TextField):
     base_class = models.TextField
 
 
-class SealedJSONField(SealedMixin, models.JSONField):
+class SealedJSONField(SealedMixin, models.JSONField):  # type: ignore[misc]  # look-ups are the mixin's
     base_class = models.JSONField
 
 

@@ -95,7 +95,9 @@ def watch_a_lesson(doctor: Visitor) -> None:
     page.wait_for_function("document.querySelector('video').readyState >= 1")
     length = video.evaluate("video => video.duration")
     assert length > 5
-    video.evaluate("(video, to) => new Promise(done => { video.onseeked = done; video.currentTime = to; })", length * 0.8)
+    video.evaluate(
+        "(video, to) => new Promise(done => { video.onseeked = done; video.currentTime = to; })", length * 0.8
+    )
     assert video.evaluate("video => video.currentTime") > length * 0.7
 
 

@@ -1,5 +1,6 @@
 """Production needs environment variables and nothing else; a wrong one stops the start with its name."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def test_every_variable_that_settings_read_has_its_sentence_and_no_other():
     lines = (ROOT / ".env.example").read_text().splitlines()
     told = {line.partition("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)}
     assert read == told
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in itertools.pairwise(lines):
         if re.match(r"[A-Z_]+=", line):
             assert before.startswith("# "), line
 
