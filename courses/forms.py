@@ -25,13 +25,19 @@ class PayForm(AgreementFormMixin):
     field_order = ["way"]
 
     def __init__(self, *args: Any, member: User, **kwargs: Any) -> None:
+        saved = list(PaymentAccount.objects.for_member(member).live().order_by("-signed_at", "-pk"))
+        if saved:
+            self.agreement_kinds = ()  # who has one is not asked to save another while paying
         super().__init__(*args, **kwargs)
-        saved = PaymentAccount.objects.for_member(member).live().order_by("-signed_at", "-pk")
         ways = [(f"account-{account.pk}", f"{account.label}（已保存，确认后直接扣款）") for account in saved]
         ways += [(channel.value, f"{channel.label}（到{channel.label}页面付款）") for channel in Channel]
         way = self.fields["way"]
         assert isinstance(way, forms.ChoiceField)  # noqa: S101 - for mypy
         way.choices, way.initial = ways, ways[0][0]
+        if CONSENT in self.fields:
+            self._offer_to_save()
+
+    def _offer_to_save(self) -> None:
         box = self.fields[CONSENT]
         box.required = False
         box.label = format_html("保存支付宝账号，下次直接付款。{}", box.label)

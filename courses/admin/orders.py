@@ -37,20 +37,21 @@ class ReadOnly:
 
 class PaymentInline(ReadOnly, admin.TabularInline):
     model = Payment
-    fields = ("out_trade_no", "way", "state", "channel_trade_no", "error", "created_at", "paid_at")
+    fields = readonly_fields = ("out_trade_no", "way", "state", "channel_trade_no", "error", "created_at", "paid_at")
     ordering = ("pk",)
     show_change_link = True
 
 
 class EventInline(ReadOnly, admin.TabularInline):
     model = PaymentEvent
-    fields = ("event_id", "outcome", "facts", "received_at")
+    fields = readonly_fields = ("event_id", "outcome", "facts", "received_at")
     ordering = ("pk",)
 
 
 class RefundInline(ReadOnly, admin.TabularInline):
     model = Refund
     fields = ("out_refund_no", "reason", "state", "error", "attempts", "requested_at", "refunded_at")
+    readonly_fields = fields
     show_change_link = True
 
 
@@ -104,7 +105,22 @@ class PaymentAdmin(Books):
     list_filter = ("state", "channel", "way")
     search_fields = ("out_trade_no__exact", "channel_trade_no__exact")
     search_help_text = "完整的商户单号或渠道单号"
-    exclude = ("account",)
+    fields = (
+        "order",
+        "out_trade_no",
+        "channel",
+        "way",
+        "amount",
+        "state_badge",
+        "channel_trade_no",
+        "error",
+        "created_at",
+        "expires_at",
+        "paid_at",
+        "next_attempt_at",
+        "attempts",
+    )
+    readonly_fields = fields
     inlines = (EventInline, RefundInline)
     actions = ("resolve",)
 
@@ -137,6 +153,19 @@ class RefundAdmin(Books):
     )
     list_filter = ("state", "reason")
     search_fields = ("out_refund_no__exact",)
+    fields = (
+        "payment",
+        "out_refund_no",
+        "amount",
+        "reason",
+        "state_badge",
+        "error",
+        "requested_at",
+        "refunded_at",
+        "next_attempt_at",
+        "attempts",
+    )
+    readonly_fields = fields
     actions = ("retry",)
 
     @admin.action(description="重新发起失败的退款", permissions=["retry"])
@@ -158,7 +187,8 @@ class RefundAdmin(Books):
 class PaymentEventAdmin(Books):
     list_display = ("event_id", "channel", "kind", "outcome", "received_at")
     list_filter = ("outcome", "kind")
-    exclude = ("account",)
+    fields = ("channel", "event_id", "kind", "payment", "facts", "outcome", "received_at")
+    readonly_fields = fields
 
 
 @admin.register(Enrollment)
