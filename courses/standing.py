@@ -44,10 +44,11 @@ class Standing:
 
 
 def _kind(order: Order, payments: list[Payment], now: datetime) -> str:
+    is_doubtful = any(payment.state == Payment.State.SUSPECT for payment in payments)
+    if is_doubtful and order.status in {Order.Status.PENDING, Order.Status.CLOSED}:
+        return DOUBTFUL
     if not order.is_pending:
         return str(order.status)
-    if any(payment.state == Payment.State.SUSPECT for payment in payments):
-        return DOUBTFUL
     if any(payment.is_open and payment.is_debit for payment in payments):
         return DEBITING
     return PAYABLE if order.can_be_paid(now) else CHECKING

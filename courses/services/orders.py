@@ -96,7 +96,9 @@ def give_back(*, order_id: int, now: datetime) -> Refund:
     order = Order.objects.select_for_update().get(pk=order_id)
     if not order.refundable_fen(now):
         raise NotRefundable
-    payment = order.payments.select_for_update(of=("self",)).succeeded().get(refund=None)
+    payment = order.payments.select_for_update(of=("self",)).succeeded().filter(refund=None).first()
+    if payment is None:
+        raise NotRefundable
     order.status, order.completed_at = Order.Status.REFUNDED, now
     order.save(update_fields=["status", "completed_at"])
     Enrollment.objects.live().filter(order=order).update(ended_at=now)

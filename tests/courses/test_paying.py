@@ -2,10 +2,12 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import connection
 from django.utils import timezone
 
 from courses import services
@@ -75,6 +77,19 @@ def test_buying_twice_gives_one_order_and_one_attempt(shop, course):
     choose(shop, "/courses/ctg/buy/")
     assert Order.objects.count() == 1
     assert Payment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_clicks_at_the_same_moment_give_one_order(alice, course, now):
+    def click(_):
+        try:
+            return services.place_order(member=alice, course=course, now=now).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(click, range(6)))) == 1
+    assert Order.objects.count() == 1
 
 
 @pytest.mark.django_db
@@ -235,6 +250,8 @@ def test_a_doubtful_payment_is_not_asked_for_again(shop, order, notice, tell):
     page = shop.get(f"/orders/{order.number}/").content.decode()
     assert "这笔付款需要人工核对" in page
     assert f"/orders/{order.number}/pay/" not in page
+    Order.objects.update(status="closed", completed_at=order.placed_at)
+    assert "这笔付款需要人工核对" in shop.get(f"/orders/{order.number}/").content.decode()
 
 
 @pytest.mark.django_db

@@ -1,6 +1,7 @@
 """Saving a payment account, paying with it, and forgetting it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -162,6 +163,23 @@ def test_a_charge_whose_answer_was_lost_is_asked_about_and_never_made_twice(shop
     clock()
     assert Order.objects.get().is_paid
     assert len(cashier.book.all("trades")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_that_sweep_at_the_same_moment_charge_once(shop, order, saved, cashier):
+    shop.post(f"/orders/{order.number}/pay/", {"way": f"account-{saved.pk}"})
+
+    def sweep(_):
+        try:
+            services.submit_due_debits(now=timezone.now())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(sweep, range(4)))
+    assert len(cashier.book.all("trades")) == 1
+    assert Payment.objects.get().attempts == 1
+    assert Order.objects.get().is_paid
 
 
 def test_a_charge_that_never_arrived_fails_and_can_be_tried_again(shop, order, saved, cashier, clock, now):
