@@ -1,12 +1,12 @@
 """Becoming a member."""
 
+import secrets
 from typing import Any
 
 from allauth.account import forms as allauth_forms
 from allauth.account.internal.flows.manage_email import email_already_exists
 from allauth.core import context
 from django import forms
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -65,11 +65,21 @@ class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
         return contact
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
-        """Make the account and its acceptances together or not at all; a taken contact costs the same time."""
+        """Make the account and its acceptances together or not at all."""
         if self.account_already_exists:
-            make_password(self.cleaned_data["password1"])
+            self._go_through_the_motions(request)
         with transaction.atomic():
             return super().try_save(request)
+
+    def _go_through_the_motions(self, request: HttpRequest) -> None:
+        """Make an account as for anybody and undo it: a taken contact must not show by answering sooner."""
+        asked = self.cleaned_data
+        self.account_already_exists = False
+        with transaction.atomic():
+            self.cleaned_data = {**asked, "email": self.kind == "email" and f"{secrets.token_hex(8)}@invalid.example"}
+            self.save(request)
+            transaction.set_rollback(True)
+        self.cleaned_data, self.account_already_exists = asked, True
 
     def custom_signup(self, request: HttpRequest, user: User) -> None:
         services.register(member=user, documents=self.accepted_documents, origin=origin.of(request), now=timezone.now())
