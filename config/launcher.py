@@ -84,7 +84,8 @@ class Portal:
 
 def main() -> None:
     """Run until Ctrl-C or TERM."""
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's `&` has SIGINT ignored until somebody says otherwise
+        signal.signal(number, _leave)
     if "MAKELEVEL" in os.environ and (die := processes.die_with_parent(signal.SIGTERM)):
         die()  # a make that is killed takes us along
     port = int(os.environ.setdefault("PORT", "8000"))
@@ -126,9 +127,7 @@ def _static_sources() -> str:
 def _serve(portal: Portal) -> None:
     with step("网站、任务与支付沙箱"):
         address = f"127.0.0.1:{portal.port}"
-        web = ["--bind", address, "--workers", "2", "--worker-class", "gthread", "--threads", "4", "--preload"]
-        web += ["--no-control-socket", "--graceful-timeout", "5", "--log-level", "warning"]
-        portal.start("web", "-m", "gunicorn", "config.wsgi", *web)
+        portal.start("web", "-m", "gunicorn", "-c", "config/gunicorn.py", "--bind", address, "config.wsgi")
         portal.start("sandbox", "manage.py", "alipay_sandbox", "--port", os.environ["ALIPAY_SANDBOX_PORT"])
         # Threads: one process to watch, to kill and to pay memory for; our tasks wait more than they compute.
         portal.start("worker", "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "4")

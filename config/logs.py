@@ -8,6 +8,8 @@ import structlog
 SECRETS = re.compile(r"phone|mobile|email|mail|^name$|password|token|secret|code$|^to$|body|subject|cookie|sign$", re.I)
 PHONE = re.compile(r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
 MAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
+# Where somebody sits; a loopback address tells nothing.
+ORIGIN = re.compile(r"(?<=ip=)[^\s,]+|(?<![\d.])(?!127\.)(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 # An address that is its own key: whoever reads the log must not be able to open the page.
 KEYS = re.compile(r"(?<=/complaints/)(?!new/|look-up/)[^/\s\"']+(?=/)")
 KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*[0-9A-Z])[\w-]{16,}(?=[/\s]|$)")
@@ -29,14 +31,14 @@ def _is_secret(key: str, value: Any) -> bool:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        for pattern in (PHONE, MAIL, KEYS, KEY_IN_PATH):
+        for pattern in (PHONE, MAIL, ORIGIN, KEYS, KEY_IN_PATH):
             value = pattern.sub(HIDDEN, value)
         return QUERY.sub(r"\1", value)
     if isinstance(value, dict):
         return redact(None, "", value)
     if isinstance(value, list | tuple):
         return [_clean(item) for item in value]
-    return value
+    return value if value is None or isinstance(value, int | float) else _clean(str(value))
 
 
 def configure(*, level: str, style: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from config import logs
         "138-1234-5678",
         "alice@example.com",
         "a.b+c@mail.example.cn",
+        "203.0.113.7",
     ],
 )
 def test_what_looks_like_a_contact_is_hidden_wherever_it_stands(said):
@@ -30,6 +31,15 @@ def test_what_looks_like_a_contact_is_hidden_wherever_it_stands(said):
 @pytest.mark.parametrize("key", ["phone", "email", "name", "password", "code", "api_token", "body", "to"])
 def test_what_is_named_like_personal_data_is_hidden_whatever_it_is(key):
     assert logs.redact(None, "", {key: "anything"}) == {key: logs.HIDDEN}
+
+
+def test_an_object_is_hidden_as_its_text_would_be():
+    hidden = logs.redact(None, "", {"error": ValueError("alice@example.com"), "missing": None, "count": 1})
+    assert hidden == {"error": logs.HIDDEN, "missing": None, "count": 1}
+
+
+def test_an_address_on_this_machine_stays_readable():
+    assert logs.redact(None, "", {"event": "listens at 127.0.0.1:8000"}) == {"event": "listens at 127.0.0.1:8000"}
 
 
 def test_order_numbers_and_times_stay_readable():
