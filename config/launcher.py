@@ -108,7 +108,7 @@ def main() -> None:
 def _prepare(portal: Portal) -> None:
     with step("数据表、演示内容与静态文件"):
         portal.start("prepare", "manage.py", "prepare")
-        collected, sources = portal.home / "static.collected", _static_sources()
+        collected, sources = Path(os.environ["STATIC_ROOT"] + ".collected"), _static_sources()
         if not collected.exists() or collected.read_text() != sources:
             portal.start("static", "manage.py", "collectstatic", "--no-input", "--verbosity", "0")
             portal.finish("static")

@@ -23,7 +23,7 @@ class Launched:
 
     def __init__(self, home: Path, port: int, **more: str) -> None:
         self.home, self.port = home, port
-        lacking = {"DATABASE_URL", "REDIS_URL", "CACHE_URL", "MEDIA_ROOT", "STATIC_ROOT", "SITE_URL", "DEMO_INBOX_DIR"}
+        lacking = {"DATABASE_URL", "REDIS_URL", "CACHE_URL", "MEDIA_ROOT", "SITE_URL", "DEMO_INBOX_DIR"}
         environment = {name: value for name, value in os.environ.items() if name not in lacking}
         environment |= {"DEV_DIR": str(home), "PORT": str(port), "PYTHONPATH": str(ROOT)} | more
         command = [sys.executable, "-m", "config.launcher"]
@@ -61,12 +61,18 @@ class Launched:
         return left
 
 
+@pytest.fixture(scope="module")
+def static(tmp_path_factory) -> str:
+    """One directory of style sheets for all: compressing them anew for each launch would take most of the time."""
+    return str(tmp_path_factory.mktemp("shared") / "static")
+
+
 @pytest.fixture
-def launch(tmp_path) -> Iterator:
+def launch(tmp_path, static) -> Iterator:
     started: list[Launched] = []
 
     def start(name: str = "home", **more: str) -> Launched:
-        launched = Launched(tmp_path / name, processes.free_port(), **more)
+        launched = Launched(tmp_path / name, processes.free_port(), STATIC_ROOT=static, **more)
         started.append(launched)
         return launched
 
@@ -118,8 +124,9 @@ def test_killed_at_any_moment_it_leaves_no_process_and_starts_again(launch, mome
 
 
 def test_two_live_side_by_side_and_the_same_directory_is_refused_twice(launch):
-    one, other = launch("one"), launch("other")
+    one = launch("one")
     one.until("ready http")
+    other = launch("other")
     other.until("ready http")
     assert ask(one) == ask(other) == 200
     twin = launch("one")
