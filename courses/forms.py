@@ -16,7 +16,7 @@ CONSENT = f"accept_{Document.Kind.PAYMENT_ACCOUNT}"
 class PayForm(AgreementFormMixin):
     """Choose a channel or a saved account; whoever wants, saves one, by a consent of its own (PIPL 29)."""
 
-    agreement_kinds = (Document.Kind.PAYMENT_ACCOUNT,)
+    agreement_kinds: tuple[str, ...] = (Document.Kind.PAYMENT_ACCOUNT,)
     way = forms.ChoiceField(
         label="付款方式",
         widget=forms.RadioSelect,
@@ -67,4 +67,4 @@ class PayForm(AgreementFormMixin):
 class SaveAccountForm(AgreementFormMixin):
     """Save an account without buying anything now."""
 
-    agreement_kinds = (Document.Kind.PAYMENT_ACCOUNT,)
+    agreement_kinds: tuple[str, ...] = (Document.Kind.PAYMENT_ACCOUNT,)
