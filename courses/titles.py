@@ -20,6 +20,8 @@ def words(typed: str) -> list[str]:
 
 def highlight(title: str, wanted: list[str]) -> SafeString:
     """Wrap each found word in <mark>; the title keeps its own letters."""
+    if not wanted:
+        return escape(title)
     folded, origin = "", []
     for index, letter in enumerate(title):
         for part in key(letter):

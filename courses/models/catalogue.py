@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from consent.markdown import render
 from courses import illustrations, pictures, titles
+from courses.remembered import forget_lists
 
 
 def cover_url(course_url: str, file_name: str | None) -> str:
@@ -95,6 +96,11 @@ class Course(models.Model):
         if pictures.is_new(self.cover):
             self.cover = pictures.tidy(self.cover).content
         super().save(*args, **kwargs)
+        forget_lists()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        forget_lists()
+        return super().delete(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("courses:course", args=[self.slug])
@@ -140,8 +146,16 @@ class Lesson(models.Model):
     def save(self, *args: Any, **kwargs: Any) -> None:
         self._typeset()
         super().save(*args, **kwargs)
-        # What is cached about a course goes by its updated_at.
+        self._tell_course()
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        self._tell_course()
+        return super().delete(*args, **kwargs)
+
+    def _tell_course(self) -> None:
+        """Mark the course as changed: what is remembered of its page goes by that."""
         Course.objects.filter(pk=self.course_id).update(updated_at=timezone.now())
+        forget_lists()
 
     def _typeset(self) -> None:
         """Render the text twice: as it is, and as it is shown before the warning, professional pictures blurred."""

@@ -5,13 +5,17 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from consent import gate
 from courses import services, titles
 from courses.models import Course, Enrollment, Lesson, Order
+from courses.remembered import CATALOGUE, remembered
 
 PAGE_SIZE = 12
 SUGGESTED = 3
@@ -19,11 +23,18 @@ PLACE = re.compile(r"(\d{1,9})-(\d{1,18})", re.ASCII)
 OUTLINE = ("number", "title", "minutes", "is_free", "is_professional")
 
 
+@transaction.non_atomic_requests
 @require_safe
 def catalogue(request: HttpRequest) -> HttpResponse:
     """List the courses, or those whose titles hold the words typed; the words are kept nowhere."""
-    typed = request.GET.get("q", "")[: titles.LONGEST].strip()
-    words, behind = titles.words(typed), PLACE.fullmatch(request.GET.get("after", ""))
+    typed, after = request.GET.get("q", "")[: titles.LONGEST].strip(), request.GET.get("after", "")
+    asked = typed or after
+    results = _results(typed, after) if asked else remembered(CATALOGUE, lambda: _results("", ""))
+    return render(request, "courses/catalogue.html", {"q": typed, "results": results})
+
+
+def _results(typed: str, after: str) -> SafeString:
+    words, behind = titles.words(typed), PLACE.fullmatch(after)
     courses = Course.objects.published().search(words)
     if behind:
         courses = courses.after(position=int(behind[1]), pk=int(behind[2]))
@@ -36,13 +47,22 @@ def catalogue(request: HttpRequest) -> HttpResponse:
         "first_page": f"?{urlencode({'q': typed})}" if behind else "",
         "next_page": f"?{urlencode({'q': typed, 'after': shown[-1].place})}" if len(found) > PAGE_SIZE else "",
     }
-    return render(request, "courses/catalogue.html", context)
+    return render_to_string("courses/_results.html", context)
 
 
+@transaction.non_atomic_requests
 @require_safe
 def course(request: HttpRequest, slug: str) -> HttpResponse:
     """Say what a course teaches, to whom, and what it costs."""
-    shown = get_object_or_404(Course.objects.published(), slug=slug)
+    shown = get_object_or_404(Course.objects.published().only("slug", "title", "summary", "updated_at"), slug=slug)
+    enrolled = Enrollment.objects.live().of(request.user).filter(course=shown).exists()
+    version = f"{shown.pk}.{shown.updated_at.timestamp()}.{enrolled}"
+    page = remembered(f"course.{version}", lambda: _course_page(shown.pk, enrolled=enrolled))
+    return render(request, "courses/course.html", {"course": shown, "page": page})
+
+
+def _course_page(pk: int, *, enrolled: bool) -> SafeString:
+    shown = Course.objects.get(pk=pk)
     outline = list(shown.lessons.order_by("number").values(*OUTLINE))
     context = {
         "course": shown,
@@ -52,9 +72,9 @@ def course(request: HttpRequest, slug: str) -> HttpResponse:
         "free": next((row for row in outline if row["is_free"]), None),
         "price": services.price(shown.price_fen),
         "refund_days": Order.REFUND_TIME.days,
-        "enrolled": Enrollment.objects.live().of(request.user).filter(course=shown).exists(),
+        "enrolled": enrolled,
     }
-    return render(request, "courses/course.html", context)
+    return render_to_string("courses/_course.html", context)
 
 
 @require_safe

@@ -1,9 +1,11 @@
 """Finding a course: what is listed, what is found, and what is remembered of it (nothing)."""
 
 import logging
+import time
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.db import connection
 from structlog.stdlib import ProcessorFormatter
@@ -237,15 +239,79 @@ def test_my_courses_ask_for_sign_in(client):
 # ── Cost ──
 
 
-@pytest.mark.parametrize("path", ["/courses/", "/", "/me/courses/", "/courses/one/"])
+@pytest.mark.parametrize("path", ["/courses/", "/courses/?q=课程", "/", "/me/courses/", "/courses/one/"])
 def test_a_page_asks_as_much_for_twenty_rows_as_for_one(client, alice, queries, path):
     course = make_course(slug="one", lessons=1)
     make_enrollment(member=alice, course=course)
     client.force_login(alice)
-    client.get(path)
+    client.get("/policy/none/")  # the session is remembered from now on
     alone = queries(path)
     for number in range(2, 21):
         make_lesson(course=course, number=number)
         make_enrollment(member=alice, course=make_course(lessons=2))
     assert queries(path) == alone
     assert alone <= 6
+    assert queries(path) <= alone
+
+
+# ── What is remembered of a page ──
+
+
+def test_a_list_that_was_seen_costs_nothing_but_the_member(client, alice, queries):
+    make_course()
+    client.force_login(alice)
+    client.get("/courses/")
+    assert queries("/courses/") == 1
+
+
+@pytest.mark.parametrize("path", ["/courses/", "/", "/courses/one/"])
+def test_a_change_is_seen_at_once(client, path):
+    course = make_course(slug="one", title="旧名", lessons=1)
+    assert "旧名" in read(client, path)
+    course.title = "新名"
+    course.save()
+    page = read(client, path)
+    assert "新名" in page
+    assert "旧名" not in page
+
+
+def test_a_new_lesson_is_seen_at_once(client):
+    course = make_course(slug="one")
+    assert "0 课" in read(client, "/courses/one/")
+    lesson = make_lesson(course=course, title="刚写好的一课")
+    assert "刚写好的一课" in read(client, "/courses/one/")
+    assert "1 课" in read(client)
+    lesson.delete()
+    assert "刚写好的一课" not in read(client, "/courses/one/")
+
+
+def test_a_course_that_is_taken_away_is_gone_from_the_list_at_once(client):
+    course = make_course(title="撤下的课")
+    assert "撤下的课" in read(client)
+    course.delete()
+    assert "撤下的课" not in read(client)
+
+
+def test_a_course_whose_hour_comes_is_listed_within_a_minute(client, now, monkeypatch):
+    monkeypatch.setattr("courses.remembered.SECONDS", 1)
+    make_course(title="明天的课", published_at=now + timedelta(days=1))
+    assert "明天的课" not in read(client)
+    time.sleep(1.1)
+    with time_machine.travel(now + timedelta(days=1, minutes=1)):
+        assert "明天的课" in read(client)
+
+
+def test_what_an_owner_sees_is_not_what_others_see(client, alice, bob):
+    course = make_course(slug="one", lessons=1)
+    make_enrollment(member=alice, course=course)
+    for member, words in ((alice, "继续学习"), (bob, "购买课程"), (alice, "继续学习")):
+        client.force_login(member)
+        assert words in read(client, "/courses/one/")
+
+
+def test_a_search_is_not_remembered(client, monkeypatch):
+    make_course(title=WORD)
+    kept = []
+    monkeypatch.setattr("courses.remembered.cache.set", lambda *said: kept.append(said))
+    read(client, q=WORD)
+    assert kept == []
