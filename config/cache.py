@@ -10,7 +10,7 @@ import structlog
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.dummy import DummyCache
 from django.core.cache.backends.locmem import LocMemCache
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 
 REST = 5.0  # seconds without asking a Redis that did not answer
 ROOM = 10_000  # entries kept, and keys remembered, while it rests
@@ -22,6 +22,17 @@ WRITES = {"add", "set", "touch", "delete", "incr", "set_many", "delete_many", "c
 log = structlog.get_logger(__name__)
 
 
+class OneClient(RedisCacheClient):
+    """Speaks through one client: Django makes another for every operation, which costs as much as asking."""
+
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        super().__init__(servers, **options)
+        self._only = super().get_client(write=True)
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        return self._only
+
+
 class ForgivingRedisCache(RedisCache):
     """Redis while it answers; this process's own memory for some seconds after it did not.
 
@@ -31,6 +42,7 @@ class ForgivingRedisCache(RedisCache):
 
     def __init__(self, server: str, params: dict[str, Any]) -> None:
         super().__init__(server, params)
+        self._class = OneClient
         self._own = self._meanwhile({**params, "OPTIONS": {"MAX_ENTRIES": ROOM}})
 
     @staticmethod
