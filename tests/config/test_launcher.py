@@ -42,14 +42,14 @@ class Launched:
 
     def left(self) -> list[str]:
         """List the processes of this directory that still run."""
-        found = []
+        found, signs = [], {str(self.home), str(processes.place_of_cluster(self.home))}
         for folder in Path("/proc").glob("[0-9]*"):
             try:
-                told = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                told = command + (folder / "environ").read_bytes().decode(errors="replace")
             except OSError:
                 continue
-            if str(self.home).encode() in told and int(folder.name) != os.getpid():
+            if any(sign in told for sign in signs) and int(folder.name) != os.getpid():
                 found.append(f"{folder.name} {command}")
         return found
 
@@ -81,7 +81,7 @@ def launch(tmp_path, static) -> Iterator:
         launched.process.kill()
         launched.process.wait()
         launched.process.stdout.close()
-        assert launched.all_gone() == []
+    assert [line for launched in started for line in launched.all_gone()] == []
 
 
 def ask(launched: Launched, path: str = "/") -> int:
