@@ -43,7 +43,7 @@ def _clean(value: Any) -> Any:
 
 def configure(*, level: str, style: str) -> dict[str, Any]:
     """Set up structlog and return Django's LOGGING: JSON lines, or readable ones when style is "console"."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

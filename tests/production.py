@@ -32,6 +32,7 @@ def environment() -> dict[str, str]:
         "SMS_BACKEND": "accounts.sms.aliyun.Backend",
         "ALIYUN_SMS_ACCESS_KEY_ID": "id",
         "ALIYUN_SMS_ACCESS_KEY_SECRET": "secret",
+        "ALIYUN_SMS_TEMPLATES": "code=SMS_1,taken=SMS_2,unknown=SMS_3,notice=SMS_4",
         "MEDIA_ROOT": folder,
         "STATIC_ROOT": folder,
         "ALIPAY_APP_ID": "2021000000000002",

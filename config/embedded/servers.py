@@ -101,7 +101,7 @@ class Postgres:
         if self.account:
             for path in (half, password):
                 os.chown(path, self.account.pw_uid, self.account.pw_gid)
-        command = [self._programs() / "initdb", "-D", half, "-U", "portal", "-A", "scram-sha-256"]
+        command = [str(self._programs() / "initdb"), "-D", str(half), "-U", "portal", "-A", "scram-sha-256"]
         command += [f"--pwfile={password}", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]
         made = subprocess.run(command, capture_output=True, text=True, **self._surroundings(half, signal.SIGKILL))
         password.unlink()
