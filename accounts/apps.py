@@ -8,6 +8,12 @@ class AccountsConfig(AppConfig):
     roles = {"客服": ["view_user", "view_message"]}
 
     def ready(self) -> None:
-        from accounts import checks, inventory, roles  # noqa: F401 - register and declare themselves
+        from allauth.account.signals import user_logged_in
+        from allauth.usersessions.signals import on_user_logged_in
 
+        from accounts import checks, inventory, roles, services  # noqa: F401 - register and declare themselves
+
+        # allauth's own looks at every session of the member: see accounts/services/devices.py.
+        user_logged_in.disconnect(on_user_logged_in)
+        user_logged_in.connect(services.note_device, dispatch_uid="accounts.devices")
         post_migrate.connect(roles.grant, dispatch_uid="accounts.roles")

@@ -32,6 +32,12 @@ def drop_unproven_members(**_later: object) -> int:
 
 
 @shared_task
+def drop_ended_sessions(**_later: object) -> int:
+    """Forget sessions that are over, and the devices they were on."""
+    return services.drop_ended_sessions(now=timezone.now())
+
+
+@shared_task
 def purge_due_accounts(**_later: object) -> int:
     """Purge accounts whose closing is due; safe to run twice, and on several workers."""
     return services.purge_due(now=timezone.now())

@@ -4,9 +4,10 @@ from accounts import views
 
 app_name = "accounts"
 urlpatterns = [
-    # Before allauth's own at the same address: see accounts/views/codes.py.
+    # Before allauth's own at the same address: see accounts/views/codes.py and devices.py.
     path("account/login/code/confirm/", views.confirm_login_code),
     path("account/confirm-email/", views.confirm_email),
+    path("account/sessions/", views.devices),
     path("me/", views.me, name="me"),
     path("me/profile/", views.profile, name="profile"),
     path("me/close/", views.closing.close, name="close"),

@@ -19,6 +19,7 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.deliver_due_mail": 1,
     "accounts.tasks.drop_outdated_messages": 3600,
     "accounts.tasks.drop_unproven_members": 3600,
+    "accounts.tasks.drop_ended_sessions": 3600,
     "accounts.tasks.purge_due_accounts": 10,
     "courses.tasks.submit_due_debits": 1,
     "courses.tasks.query_silent_payments": 2,

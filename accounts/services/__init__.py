@@ -10,6 +10,7 @@ from accounts.services.closing import (
     withdraw_closure,
 )
 from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
+from accounts.services.devices import devices_of, drop_ended_sessions, note_device
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -40,12 +41,15 @@ __all__ = [
     "contacts_of",
     "delete_now",
     "deliver_due_messages",
+    "devices_of",
+    "drop_ended_sessions",
     "drop_outdated_messages",
     "drop_unproven_claims",
     "drop_unproven_members",
     "ensure_member",
     "has_reached_daily_cap",
     "hold_contact",
+    "note_device",
     "notify",
     "purge_due",
     "register",

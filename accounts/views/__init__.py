@@ -1,6 +1,7 @@
 from accounts.views import closing
 from accounts.views.codes import confirm_email, confirm_login_code
+from accounts.views.devices import devices
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me, profile
 
-__all__ = ["closing", "confirm_email", "confirm_login_code", "demo_inbox", "me", "profile"]
+__all__ = ["closing", "confirm_email", "confirm_login_code", "demo_inbox", "devices", "me", "profile"]
