@@ -192,6 +192,15 @@ def test_going_back_and_reloading_lead_to_the_page_for_the_code(client):
     assert client.get("/account/phone/verify/").status_code == 200
 
 
+@pytest.mark.parametrize(("by", "page"), [("phone", "/account/phone/verify/"), ("email", "/account/confirm-email/")])
+def test_who_mistyped_starts_again_with_an_empty_form(client, by, page):
+    sign_up(client, by=by)
+    assert f'name="next" value="{SIGNUP}"' in words(client.get(page))
+    answer = client.post("/account/logout/", {"next": SIGNUP}, follow=True)
+    assert answer.redirect_chain == [(SIGNUP, 302)]
+    assert "form" in answer.context
+
+
 # Nobody learns who is a member
 
 
