@@ -17,6 +17,7 @@ from courses.services.settling import settle
 log = structlog.get_logger(__name__)
 # After the last second in which the channel takes money; its clock and ours may differ.
 GRACE = timedelta(seconds=10)
+TAKEN_ALREADY = "ACQ.TRADE_HAS_SUCCESS"
 AGREEMENT_GONE = ("ACQ.AGREEMENT_NOT_EXIST", "ACQ.AGREEMENT_INVALID")
 
 
@@ -153,6 +154,8 @@ def _debit(payment: Payment) -> None:
             token=account.token,
         )
     except gateways.Refused as refusal:
+        if refusal.code == TAKEN_ALREADY:
+            return  # the first one was on its way all the same: the next look settles it
         end(payment, state=Payment.State.FAILED, error=refusal.code)
         if refusal.code in AGREEMENT_GONE:
             payment_accounts.drop(account_id=account.pk, now=now)
@@ -175,9 +178,12 @@ def _ask(payment: Payment) -> None:
 
 
 def _never_begun(payment: Payment, now: datetime) -> None:
-    """Judge an attempt that the channel has not heard of: a link may still be opened until its last second."""
+    """Judge an attempt that the channel has not heard of: a link may still be opened until its last second.
+
+    A debit that never arrived is sent again while its member waits for it: under its number money is taken once.
+    """
     if payment.is_debit:
-        end(payment, state=Payment.State.FAILED, error="not_received")
+        _debit(payment)
     elif now >= payment.expires_at + GRACE:
         end(payment, state=Payment.State.CLOSED, error="")
 

@@ -182,7 +182,7 @@ def test_workers_that_sweep_at_the_same_moment_charge_once(shop, order, saved, c
     assert Order.objects.get().is_paid
 
 
-def test_a_charge_that_never_arrived_fails_and_can_be_tried_again(shop, order, saved, cashier, clock, now):
+def test_a_charge_that_never_arrived_is_made_once_the_channel_is_back(shop, order, saved, cashier, clock, now):
     shop.post(f"/orders/{order.number}/pay/", {"way": f"account-{saved.pk}"})
     cashier.mood = Mood.DOWN
     services.submit_due_debits(now=timezone.now())
@@ -190,10 +190,20 @@ def test_a_charge_that_never_arrived_fails_and_can_be_tried_again(shop, order, s
     cache.clear()  # the channel has rested
     Payment.objects.update(next_attempt_at=now)
     clock()
-    assert Payment.objects.get().state == "failed"
+    assert (Payment.objects.get().attempts, Order.objects.get().is_paid) == (2, True)
+    assert len(cashier.book.all("trades")) == 1
+
+
+def test_a_charge_that_never_arrived_is_not_made_when_nobody_waits_for_it(shop, order, saved, cashier, clock, now):
     shop.post(f"/orders/{order.number}/pay/", {"way": f"account-{saved.pk}"})
+    cashier.mood = Mood.DOWN
+    services.submit_due_debits(now=timezone.now())
+    cashier.mood = Mood.SILENT
+    cache.clear()  # the channel has rested
+    shop.post(f"/orders/{order.number}/cancel/")
     clock()
-    assert Order.objects.get().is_paid
+    assert Payment.objects.get().state == "closed"
+    assert cashier.book.all("trades") == []
 
 
 def test_nobody_pays_elsewhere_while_an_account_is_charged(shop, order, saved):
