@@ -96,6 +96,6 @@ def _cancel(order: Order) -> None:
 
 def _end_agreement(account: PaymentAccount) -> None:
     try:
-        services.tend_account(account)
+        services.tend_now(account)
     except gateways.ChannelDown as silence:
         raise NotYet from silence

@@ -3,7 +3,7 @@
 The table is the queue. A worker locks a batch of rows, does one step for all of them in one transaction and writes down
 the next step in the same: a killed worker leaves locks that vanish and a step that is simply due again. Only `release`
 speaks to the outside, so it runs without a transaction, under a lease. When a batch fails, each of it is tried alone:
-one poisoned row blocks its owner and nobody else.
+one poisoned row blocks its owner and nobody else. A part that is down spoils every row alike: then all of them wait.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+import redis
 import structlog
 from django.db import connection, transaction
 
@@ -26,6 +27,7 @@ PATIENCE = 5  # failures of one step before staff see it as blocked; it is tried
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_SWEEP = 60  # seconds
+PART_IS_DOWN = (redis.RedisError,)
 
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
@@ -82,8 +84,9 @@ def _claimed(step: str, now: datetime, *, only: int | None, limit: int = BATCH) 
 
 def _try_alone(batch: list[Closure], error: Exception, now: datetime) -> None:
     """Find the one that spoils a batch; what is known to fail alone waits."""
-    if len(batch) == 1:
-        _put_off(batch[0], error, now)
+    if len(batch) == 1 or isinstance(error, PART_IS_DOWN):
+        for closure in batch:
+            _put_off(closure, error, now)
         return
     for closure in batch:
         _carry(closure.step, now, only=closure.pk)

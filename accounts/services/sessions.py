@@ -50,7 +50,7 @@ def drop_cached_sessions_about(members: Iterable[User]) -> int:
     """
     about = _Mention(members)
     client: Any = redis.Redis.from_url(
-        settings.CACHES["default"]["LOCATION"], socket_timeout=5, socket_connect_timeout=5
+        settings.CACHES["default"]["LOCATION"], socket_timeout=2, socket_connect_timeout=2
     )
     with client:
         keys = [key for key, data in _cached_sessions(client) if about(data)]

@@ -17,9 +17,9 @@ from courses.services.payment_accounts import (
     forget_account,
     open_agreement,
     tend_due_accounts,
+    tend_now,
 )
 from courses.services.payment_accounts import look_soon as look_for_signature
-from courses.services.payment_accounts import tend as tend_account
 from courses.services.payments import (
     AccountNotLive,
     NotPayable,
@@ -73,6 +73,6 @@ __all__ = [
     "start_payment",
     "submit_due_debits",
     "submit_due_refunds",
-    "tend_account",
     "tend_due_accounts",
+    "tend_now",
 ]

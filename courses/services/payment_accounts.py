@@ -127,12 +127,21 @@ def tend_due_accounts(*, now: datetime) -> int:
 
 @transaction.atomic
 def _claim(channels: list[str], *, now: datetime) -> PaymentAccount | None:
-    due = PaymentAccount.objects.due(now).filter(channel__in=channels)
+    # Its token is read later: one that cannot be read must not keep the others from being claimed.
+    due = PaymentAccount.objects.due(now).filter(channel__in=channels).defer("token", "label")
     account = due.select_for_update(skip_locked=True, of=("self",)).first()
     if account is not None:
         sweeping.put_off(account, now=now)
         account.save(update_fields=["next_attempt_at", "attempts"])
     return account
+
+
+def tend_now(account: PaymentAccount) -> None:
+    """Do for one account, at once, what the clock does.
+
+    :raises gateways.ChannelDown: when the channel does not answer, or did not a moment ago
+    """
+    sweeping.out_of_turn(account, tend)
 
 
 def tend(account: PaymentAccount) -> None:

@@ -39,14 +39,32 @@ def work_through(*, claim: Callable[[list[str]], Row | None], work: Callable[[Ro
     return AT_ONCE
 
 
+def out_of_turn(row: Row, work: Callable[[Row], None]) -> None:
+    """Work on a row that somebody else has claimed, by the same rule: what did not answer just now is not asked.
+
+    :raises gateways.ChannelDown: when the channel does not answer, or rests
+    """
+    if _channel_of(row) not in awake_channels():
+        raise gateways.ChannelDown("resting")
+    try:
+        work(row)
+    except gateways.ChannelDown as silence:
+        _let_rest(row, silence)
+        raise
+
+
 def awake_channels() -> list[str]:
     return [channel for channel in gateways.GATEWAYS if not cache.get(_resting(channel))]
 
 
 def _let_rest(row: Payment | PaymentAccount | Refund, silence: gateways.ChannelDown) -> None:
-    channel = row.payment.channel if isinstance(row, Refund) else row.channel
+    channel = _channel_of(row)
     cache.set(_resting(channel), True, REST)
     log.warning("channel.silent", channel=channel, row=f"{row._meta.model_name}:{row.pk}", reason=str(silence))
+
+
+def _channel_of(row: Payment | PaymentAccount | Refund) -> str:
+    return row.payment.channel if isinstance(row, Refund) else row.channel
 
 
 def _resting(channel: str) -> str:
