@@ -7,10 +7,12 @@ from datetime import datetime, timedelta
 from smtplib import SMTPRecipientsRefused
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection, transaction
 from django.db.models import F
+from django_cryptography.utils.crypto import InvalidToken
 
 from accounts import sms
 from accounts.models import Message, User
@@ -21,6 +23,9 @@ BATCH = 8
 LEASE = timedelta(seconds=30)
 BACKOFF = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200)]
 DAILY_CAP = {Message.Channel.SMS: 10, Message.Channel.MAIL: 30}
+CONTENT = ("to", "subject", "body", "params")
+UNREADABLE = (InvalidToken, ValueError)
+log = structlog.get_logger(__name__)
 LOCK_SPACE = 0x6D736773  # "msgs": one sender for each channel at a time
 REFUSED = (sms.SmsRefused, SMTPRecipientsRefused)
 
@@ -107,18 +112,28 @@ class Outcome:
 
 
 EXPIRED = Outcome(error="Expired", final=True)
+NOT_READ = Outcome(error="Unreadable")
 
 
 def _claim(*, channel: str, now: datetime) -> list[Message]:
     """Take a batch and push its next attempt behind the lease, so that no lock is held while the network is asked."""
     with transaction.atomic():
-        due = Message.objects.due(now).filter(channel=channel)
+        due = Message.objects.due(now).filter(channel=channel).defer(*CONTENT)
         rows = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
         ids = [row.pk for row in rows]
         Message.objects.filter(pk__in=ids).update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1)
     for row in rows:
         row.attempts += 1
+        _read(row)
     return rows
+
+
+def _read(row: Message) -> None:
+    """Decrypt a row on its own: one whose key is gone, or that was deleted just now, keeps no other from leaving."""
+    try:
+        row.refresh_from_db(fields=CONTENT)
+    except (*UNREADABLE, Message.DoesNotExist) as problem:
+        log.error("message.unreadable", message=row.pk, error=type(problem).__name__)
 
 
 def _send_side_by_side(rows: list[Message], *, now: datetime) -> Iterable[Outcome]:
@@ -130,6 +145,8 @@ def _attempt(row: Message, *, now: datetime) -> Outcome:
     """Send one message; runs beside others, so it touches no database."""
     if row.expires_at is not None and row.expires_at <= now:
         return EXPIRED
+    if row.get_deferred_fields():
+        return NOT_READ
     try:
         _transmit(row)
     except REFUSED as refusal:
