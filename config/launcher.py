@@ -6,16 +6,15 @@ a worker, the clock and the web server. The kernel ends each of them when this p
 
 import fcntl
 import hashlib
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -143,14 +142,23 @@ def _wait_for_first_page(portal: Portal) -> None:
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         portal.check()
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{portal.port}/", timeout=10):
-                return
-        except urllib.error.HTTPError as error:
-            raise SystemExit(f"首页回答 {error.code}，日志在 {portal.home / 'logs' / 'web.log'}") from error
-        except OSError:
-            time.sleep(0.05)
+        with suppress(OSError):
+            status = _ask_for_first_page(portal.port)
+            if status != 200:
+                raise SystemExit(f"首页回答 {status}，日志在 {portal.home / 'logs' / 'web.log'}")
+            return
+        time.sleep(0.05)
     raise SystemExit("网站没有回答")
+
+
+def _ask_for_first_page(port: int) -> int:
+    """Ask without urllib: it would send even this question to the proxy that the environment names."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def _introduce(portal: Portal) -> None:

@@ -99,12 +99,14 @@ def test_it_says_ready_only_when_the_first_page_answers_and_ends_with_term(launc
     assert launched.all_gone(5) == []
 
 
-def test_it_keeps_its_data_and_needs_no_second_set_up(launch):
+def test_it_keeps_its_data_and_needs_no_network_the_second_time(launch):
     first = launch()
     first.until("ready http")
     first.process.send_signal(signal.SIGINT)
     first.process.wait(20)
-    second = launch()
+    second = launch(
+        http_proxy="http://127.0.0.1:9", PIP_INDEX_URL="http://127.0.0.1:9", UV_DEFAULT_INDEX="http://127.0.0.1:9"
+    )
     second.until("ready http")
     passwords = [re.search(r"doctor@example\.com\s+(\S+)", portal.said)[1] for portal in (first, second)]
     assert passwords[0] == passwords[1]
