@@ -7,7 +7,9 @@ from pathlib import Path
 
 from bench.server import Request, Server
 
-ROWS = "<ul>{% for row in rows %}<li><a href='{{ row.pk }}'>{{ row.title }}</a> {{ row.price_fen }}</li>{% endfor %}</ul>"
+ROWS = (
+    "<ul>{% for row in rows %}<li><a href='{{ row.pk }}'>{{ row.title }}</a> {{ row.price_fen }}</li>{% endfor %}</ul>"
+)
 _number = itertools.count()
 
 

@@ -5,11 +5,11 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
 
-from accounts.admin.base import PersonalDataAdmin
+from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.admin.closures import ClosureAdmin
 from accounts.admin.members import MessageAdmin, UserAdmin
 
-__all__ = ["ClosureAdmin", "MessageAdmin", "PersonalDataAdmin", "UserAdmin"]
+__all__ = ["ClosureAdmin", "MessageAdmin", "PersonalDataAdmin", "UnguessableAdmin", "UserAdmin"]
 
 # allauth registers these itself, with addresses and secrets in clear.
 admin.site.unregister([Authenticator, EmailAddress, UserSession])

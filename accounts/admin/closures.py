@@ -5,11 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.admin.base import UnguessableAdmin
 from accounts.models import Closure
 
 
 @admin.register(Closure)
-class ClosureAdmin(admin.ModelAdmin[Closure]):
+class ClosureAdmin(UnguessableAdmin):
     """Shows states, never members: a closure needs nobody's approval."""
 
     list_display = ("number", "state", "step", "requested_at", "due_at", "next_attempt_at", "attempts", "error")

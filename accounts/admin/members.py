@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import PersonalDataAdmin
+from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.models import Message, User, hash_of_phone
 from accounts.phone import NotAMobileNumber, masked, masked_email, normalised
 
@@ -95,7 +95,7 @@ class UserAdmin(PersonalDataAdmin):
 
 
 @admin.register(Message)
-class MessageAdmin(admin.ModelAdmin[Message]):
+class MessageAdmin(UnguessableAdmin):
     """Shows whether messages leave, not what they say or to whom."""
 
     list_display = ["pk", "channel", "template", "created_at", "attempts", "sent_at", "failed_at", "error"]

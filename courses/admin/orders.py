@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.admin import UnguessableAdmin
 from accounts.models import User
 from courses import services
 from courses.models import Enrollment, Order, Payment, PaymentAccount, PaymentEvent, Refund
@@ -55,7 +56,7 @@ class RefundInline(ReadOnly, admin.TabularInline):
     show_change_link = True
 
 
-class Books(ReadOnly, admin.ModelAdmin):
+class Books(ReadOnly, UnguessableAdmin):
     ordering = ("-pk",)
     show_full_result_count = False
 
