@@ -25,5 +25,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say in Chinese that the form was too old; the words typed stay in the browser's history."""
     return render(request, "403_csrf.html", status=403)
-
-
