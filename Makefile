@@ -45,6 +45,7 @@ clean: ## 删掉虚拟环境与演示数据，从头开始
 
 lock: $(INSTALLED) ## 重新锁定依赖
 	$(COMPILE) pyproject.toml -o requirements.txt
+	$(COMPILE) pyproject.toml --extra aliyun -c requirements.txt -o requirements-aliyun.txt
 	$(COMPILE) pyproject.toml --all-extras --group dev -c requirements.txt -o requirements-dev.txt
 
 COMPILE := .venv/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -11,7 +11,7 @@ import pytest
 from tests import production
 
 ROOT = Path(__file__).resolve().parents[2]
-READ = re.compile(r"(?:env(?:\.\w+)?|key_ring|pem)\(\s*\"([A-Z_]+)\"")
+READ = re.compile(r"(?:env(?:\.\w+)?|environ\.get|key_ring|pem)\(\s*\"([A-Z_]+)\"")
 
 
 def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
@@ -23,7 +23,8 @@ def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_variable_that_settings_read_has_its_sentence_and_no_other():
-    read = set(READ.findall((ROOT / "config/settings.py").read_text()))
+    sources = [ROOT / "config/settings.py", ROOT / "config/gunicorn.py"]
+    read = {name for source in sources for name in READ.findall(source.read_text())}
     lines = (ROOT / ".env.example").read_text().splitlines()
     told = {line.partition("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)}
     assert read == told
