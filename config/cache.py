@@ -1,5 +1,6 @@
 """A cache that a page never waits for, and never fails with."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -23,13 +24,18 @@ log = structlog.get_logger(__name__)
 
 
 class OneClient(RedisCacheClient):
-    """Speaks through one client: Django makes another for every operation, which costs as much as asking."""
+    """Keeps one client and its connection; Django makes a client, and takes a connection, for every operation.
 
-    def __init__(self, servers: list[str], **options: Any) -> None:
-        super().__init__(servers, **options)
-        self._only = super().get_client(write=True)
+    Django has a cache for each thread, so threads do not wait for each other.
+    """
+
+    _pid, _only = 0, None
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
+        if self._pid != os.getpid():  # the connection of a process that forked is not shared with its child
+            pool = self._get_connection_pool(write=True)
+            self._only = self._client(connection_pool=pool, single_connection_client=True)
+            self._pid = os.getpid()
         return self._only
 
 

@@ -112,7 +112,7 @@ CACHES = {
     }
 }
 CACHES["sessions"] = {**CACHES["default"], "BACKEND": "config.cache.SessionCache"}
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+SESSION_ENGINE = "accounts.sessions"
 SESSION_CACHE_ALIAS = "sessions"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
 MEDIA_ROOT = env.path("MEDIA_ROOT")
