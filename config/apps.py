@@ -9,6 +9,9 @@ class PortalConfig(AppConfig):
     verbose_name = "门户"
     default = True
 
+    def ready(self) -> None:
+        from config import checks  # noqa: F401 - registers itself
+
 
 class PortalAdminConfig(apps.AdminConfig):
     default_site = "config.admin.PortalAdminSite"
