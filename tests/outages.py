@@ -1,13 +1,23 @@
 """Doors before real servers, which a test shuts or jams; and the smallest servers that can stand behind them."""
 
+import os
 import socket
 import threading
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from email import message_from_bytes
+from http.server import ThreadingHTTPServer
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Self
+from urllib.parse import urlsplit
+
+from django.conf import settings as configured
+
+from courses.sandbox import Identity, Sandbox
+from courses.sandbox.server import Mood
+from tests.accounts.test_aliyun import Aliyun
 
 OPEN, HUNG, REFUSED = "open", "hung", "refused"
+PARTS = ("mail", "sms", "broker", "cache", "channel")
 
 
 class Door:
@@ -132,3 +142,61 @@ class _Mail(StreamRequestHandler):
         lines = iter(self.rfile.readline, b".\r\n")
         mail = message_from_bytes(b"".join(lines))
         self.server.taken.append((self.to, mail.get_payload(decode=True).decode()))
+
+
+class House:
+    """The parts that a portal leans on, each behind its door."""
+
+    def __init__(self, stack: ExitStack, folder, settings) -> None:
+        self.mail = stack.enter_context(MailServer())
+        self.sms = _started(stack, _aliyun())
+        self.channel = _sandbox(stack, folder)
+        self.redis = urlsplit(settings.CACHES["default"]["LOCATION"])
+        upstreams = {
+            "mail": self.mail.server_address,
+            "sms": self.sms.server_address,
+            "broker": (self.redis.hostname, self.redis.port),
+            "cache": (self.redis.hostname, self.redis.port),
+            "channel": self.channel.server_address,
+        }
+        self.doors = {part: stack.enter_context(Door(upstream)) for part, upstream in upstreams.items()}
+
+    def put(self, part: str, mood: str) -> None:
+        for name in PARTS if part == "everything" else [part]:
+            self.doors[name].put(mood)
+
+    def redis_url(self, part: str, database: int) -> str:
+        return f"redis://:{self.redis.password}@127.0.0.1:{self.doors[part].port}/{database}"
+
+    def letters(self) -> list[str]:
+        return sorted(to for to, _ in self.mail.taken)
+
+    def texts(self) -> list[str]:
+        return sorted(asked["PhoneNumbers"] for asked, _ in self.sms.asked)
+
+
+def _started(stack: ExitStack, server: ThreadingHTTPServer) -> ThreadingHTTPServer:
+    threading.Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
+    return server
+
+
+def _aliyun() -> ThreadingHTTPServer:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Aliyun)
+    server.daemon_threads = True
+    server.asked, server.answer, server.delay = [], (200, "OK"), 0
+    return server
+
+
+def _sandbox(stack: ExitStack, folder) -> Sandbox:
+    """Play the payment channel: it tells nothing by itself, so that the clock has to ask."""
+    said = configured.ALIPAY
+    keys = os.environ["ALIPAY_SANDBOX_PRIVATE_KEY"], os.environ["ALIPAY_SANDBOX_MERCHANT_PUBLIC_KEY"]
+    sandbox = Sandbox(port=0, folder=folder, identity=Identity(said["app_id"], said["seller_id"], *keys))
+    sandbox.mood = Mood.SILENT
+    thread = threading.Thread(target=sandbox.run)
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(sandbox.stop)
+    return sandbox
