@@ -112,11 +112,6 @@ def is_declared(model: type[models.Model]) -> bool:
     return model._meta.label in _foreign or "PersonalData" in vars(model)
 
 
-def holds_nothing(model: type[models.Model]) -> bool:
-    """Tell whether a model says that no row of it is about a person."""
-    return is_declared(model) and declaration(model) is None
-
-
 def declaration(model: type[models.Model]) -> type | None:
     return _foreign.get(model._meta.label, vars(model).get("PersonalData"))
 
@@ -280,7 +275,6 @@ __all__ = [
     "entries",
     "entry_of",
     "erase",
-    "holds_nothing",
     "is_declared",
     "new_reference",
     "points_at_member",

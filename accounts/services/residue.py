@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import phonenumbers
+import structlog
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.db import connection
@@ -20,6 +21,8 @@ COLUMNS = """
       AND (data_type IN ('text', 'character varying', 'character', 'json', 'jsonb', 'ARRAY') OR udt_name = 'citext')
     ORDER BY table_name, ordinal_position
 """
+
+log = structlog.get_logger(__name__)
 
 
 class Residue(Exception):
@@ -44,9 +47,14 @@ class Traces:
     def __repr__(self) -> str:
         return "<Traces>"  # a traceback or a log that shows it names nobody
 
-    def pattern(self, *, names: bool) -> str:
-        """Return one regular expression, of PostgreSQL's and Python's, for all of them; empty when there is none."""
-        return "|".join([*self.contacts, *(self.names if names else [])])
+    @property
+    def contacts_pattern(self) -> str:
+        """Return one regular expression, of PostgreSQL's and Python's, for all contacts; empty when there is none."""
+        return "|".join(self.contacts)
+
+    @property
+    def names_pattern(self) -> str:
+        return "|".join(self.names)
 
 
 def _mail_pattern(address: str) -> str:
@@ -69,30 +77,41 @@ def _is_telling(name: str) -> bool:
     return len(name) >= 2 and (not name.isascii() or " " in name.strip())
 
 
-def search(traces: Traces) -> Counter[str]:
-    """Count the rows of each table in which one of these traces stands, in one statement a table.
+def search(traces: Traces) -> tuple[Counter[str], Counter[str]]:
+    """Count the rows of each table in which a contact stands, and those in which a name does; one statement a table.
 
-    Names are not looked for in tables that say they hold nothing about people: an article may praise a namesake.
+    A contact is its owner's wherever it stands, so every table is searched for it. A name belongs to many: it is only
+    looked for where people are kept, for a role or a permission may well be called like somebody.
     """
-    found: Counter[str] = Counter()
-    impersonal = {m._meta.db_table for m in apps.get_models() if inventory.holds_nothing(m)}
+    contacts: Counter[str] = Counter()
+    names: Counter[str] = Counter()
+    about_people = {m._meta.db_table for m in apps.get_models() if inventory.declaration(m) is not None}
     with connection.cursor() as cursor:
         for table, columns in _columns():
-            pattern = traces.pattern(names=table not in impersonal)
-            if pattern:
-                cursor.execute(_count(table, columns), [pattern])
-                found[table] += cursor.fetchone()[0]
-    return +found
+            sought = traces.names_pattern if table in about_people else ""
+            if traces.contacts_pattern or sought:
+                cursor.execute(_count(table, columns), [traces.contacts_pattern or None, sought or None])
+                contacts[table], names[table] = cursor.fetchone()
+    return +contacts, +names
 
 
 def verify(traces: Traces) -> None:
-    """Make sure that nothing is left.
+    """Make sure that no contact is left, and write into the log where a name still stands.
 
-    :raises Residue: with the tables in which something is
+    A name does not stand in the way: it cannot be told whether it is theirs or a namesake's, and whoever is called
+    王伟 has a right to go.
+
+    :raises Residue: with the tables in which a contact is
     """
-    found = search(traces)
-    if found:
-        raise Residue(", ".join(f"{table}×{n}" for table, n in sorted(found.items())))
+    contacts, names = search(traces)
+    if contacts:
+        raise Residue(_places(contacts))
+    if names:
+        log.warning("residue.names", places=_places(names))
+
+
+def _places(found: Counter[str]) -> str:
+    return ", ".join(f"{table}×{n}" for table, n in sorted(found.items()))
 
 
 def _columns() -> Iterator[tuple[str, list[str]]]:
@@ -107,5 +126,8 @@ def _columns() -> Iterator[tuple[str, list[str]]]:
 
 def _count(table: str, columns: list[str]) -> sql.Composed:
     text = sql.SQL(", ").join(sql.SQL("{}::text").format(sql.Identifier(column)) for column in columns)
-    query = sql.SQL("SELECT count(*) FROM {} WHERE concat_ws(E'\\n', {}) ~* %s")
-    return query.format(sql.Identifier(table), text)
+    query = sql.SQL(
+        "SELECT count(*) FILTER (WHERE said ~* %s), count(*) FILTER (WHERE said ~* %s)"
+        " FROM (SELECT concat_ws(E'\\n', {}) AS said FROM {}) AS rows"
+    )
+    return query.format(text, sql.Identifier(table))

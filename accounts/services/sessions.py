@@ -73,7 +73,7 @@ class _Mention:
     def __init__(self, members: Iterable[User]) -> None:
         members = list(members)
         self.ids = {str(member.pk) for member in members}
-        pattern = Traces(members).pattern(names=False)
+        pattern = Traces(members).contacts_pattern
         self.contact = re.compile(pattern or "(?!)", re.IGNORECASE)
 
     def __call__(self, value: object) -> bool:

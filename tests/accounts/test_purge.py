@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.contrib.sessions.backends.cached_db import SessionStore
 from django.contrib.sessions.models import Session
@@ -183,6 +184,19 @@ def test_an_address_that_ends_like_theirs_is_no_trace(now):
 def test_a_namesake_in_an_article_is_no_trace(now, documents):
     leaving(make_member(name="隐私政策"), now=now)
     assert services.purge_due(now=now) == 1
+
+
+@pytest.mark.parametrize("name", ["会员", "客服", "王伟"])
+def test_who_is_called_like_a_role_a_table_or_another_member_can_leave(name, bob, now, caplog):
+    Group.objects.get_or_create(name="客服")
+    namesake = make_member(name="王伟", is_staff=True)
+    LogEntry.objects.create(user=bob, action_flag=CHANGE, object_repr="客服王伟答复了会员", change_message="")
+    leaving(make_member(name=name), now=now)
+    assert services.purge_due(now=now) == 1
+    assert User.objects.get(pk=namesake.pk).name == "王伟"
+    assert "residue.names" in caplog.text
+    assert "django_admin_log×1" in caplog.text
+    assert name not in caplog.text
 
 
 @pytest.mark.parametrize(
