@@ -132,6 +132,13 @@ class AccountAdapter(DefaultAccountAdapter):
 
     # Signing in
 
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *rest: Any, **named: Any
+    ) -> None:
+        """Say what allauth has to say, except "you are signed in": whoever has just signed in sees that."""
+        if message_template != "account/messages/logged_in.txt":
+            super().add_message(request, level, message_template, *rest, **named)
+
     def get_login_stages(self) -> list[str]:
         return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]
 

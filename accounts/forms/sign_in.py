@@ -9,6 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.core import context
 from django import forms
 from django.urls import reverse
+from django.utils.functional import lazy
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -19,8 +20,11 @@ HOW_TO_CHOOSE = "至少 10 位，不要只用数字，也不要用常见的密�
 CODE_COUNTS_FOR = 600  # seconds
 
 
-def forgotten() -> SafeString:
+def _forgotten() -> SafeString:
     return format_html('<a href="{}">忘记密码？</a>', reverse("account_reset_password"))
+
+
+FORGOTTEN = lazy(_forgotten, SafeString)()
 
 
 def without_placeholders(form: forms.Form) -> None:
@@ -43,7 +47,7 @@ class LoginForm(allauth_forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"] = login_field()
-        self.fields["password"].help_text = forgotten()
+        self.fields["password"].help_text = FORGOTTEN
         without_placeholders(self)
         self.order_fields(["login", "password"])
 
@@ -110,7 +114,7 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["password2"]
-        self.fields["oldpassword"].help_text = forgotten()
+        self.fields["oldpassword"].help_text = FORGOTTEN
         self.fields["password1"].help_text = HOW_TO_CHOOSE
         without_placeholders(self)
         if self._came_by_code():
