@@ -16,7 +16,7 @@ from django.db.models.functions import Cast
 from accounts.models import Message, User
 from accounts.models.message import hash_of_destination
 from accounts.services import residue
-from accounts.services.sessions import delete_sessions_about, drop_cached_sessions_about
+from accounts.services.sessions import LastSessions, delete_sessions_about, drop_cached_sessions_about
 from consent import inventory
 
 end_sessions = delete_sessions_about
@@ -48,12 +48,14 @@ def erase_and_verify(members: Iterable[User]) -> dict[int, Counter[str]]:
     ids = [member.pk for member in members]
     # Rows that somebody adds for them at this very moment wait behind this lock, and then find nobody to belong to.
     locked = list(User.objects.select_for_update().filter(pk__in=ids).order_by("pk"))
-    traces = residue.Traces(locked)
+    traces, sessions = residue.Traces(locked), LastSessions(locked)
     tallies = inventory.tallies(member_ids=ids)
     _delete_log_entries(ids)
     _delete_unowned(locked)
     inventory.erase(member_ids=ids)
+    sessions.forget()
     residue.verify(traces)
+    sessions.verify()
     return tallies
 
 

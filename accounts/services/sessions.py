@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from accounts.models import User
-from accounts.services.residue import Traces
+from accounts.services.residue import Residue, Traces
 
 # Under these keys Django and allauth write whose a session is, or is about to be.
 KEYS_OF_PEOPLE = {"_auth_user_id", "user_pk", "user_id"}
@@ -37,10 +37,15 @@ def _drop_from_cache(session_keys: Iterable[str]) -> None:
 
 def delete_sessions_about(members: Iterable[User]) -> int:
     """Delete every stored session that is theirs or mentions them, such as a half-finished sign-in or a code's form."""
-    about = _Mention(members)
-    keys = [s.session_key for s in Session.objects.iterator(CHUNK) if about(s.get_decoded())]
-    deleted, _ = Session.objects.filter(session_key__in=keys).delete()
-    return deleted
+    return _delete_rows(_Mention(members))
+
+
+def _delete_rows(about: "_Mention") -> int:
+    return Session.objects.filter(session_key__in=_stored_sessions(about)).delete()[0]
+
+
+def _stored_sessions(about: "_Mention") -> list[str]:
+    return [s.session_key for s in Session.objects.iterator(CHUNK) if about(s.get_decoded())]
 
 
 def drop_cached_sessions_about(members: Iterable[User]) -> int:
@@ -48,7 +53,10 @@ def drop_cached_sessions_about(members: Iterable[User]) -> int:
 
     :raises redis.RedisError: when the cache does not answer
     """
-    about = _Mention(members)
+    return _drop_cached(_Mention(members))
+
+
+def _drop_cached(about: "_Mention") -> int:
     client: Any = redis.Redis.from_url(
         settings.CACHES["default"]["LOCATION"], socket_timeout=2, socket_connect_timeout=2
     )
@@ -65,6 +73,37 @@ def _cached_sessions(client: Any) -> Iterator[tuple[bytes, Any]]:
         for key, value in zip(some, client.mget(some), strict=True):
             if value is not None:
                 yield key, pickle.loads(value)  # noqa: S301 - written by Django's own cache
+
+
+class LastSessions:
+    """What was written about members after their sessions first went: they may look in until their rows go.
+
+    To be made before their rows go, because those tell what to look for.
+    """
+
+    def __init__(self, members: Iterable[User]) -> None:
+        self.about = _Mention(members)
+
+    def forget(self) -> None:
+        """Delete them from table and cache; and from the cache again once that is final.
+
+        Until then a visit still reads the row and puts it back there. The first time a cache that is down undoes
+        everything; the second time, an instant later, nothing can be undone any more and it is only logged.
+
+        :raises redis.RedisError: when the cache does not answer
+        """
+        _delete_rows(self.about)
+        _drop_cached(self.about)
+        transaction.on_commit(lambda: _drop_cached(self.about), robust=True)
+
+    def verify(self) -> None:
+        """Read every stored session once more; a search for plain text does not see into them.
+
+        :raises Residue: when one speaks of these members
+        """
+        left = _stored_sessions(self.about)
+        if left:
+            raise Residue(f"{Session._meta.db_table}×{len(left)}")
 
 
 class _Mention:

@@ -7,8 +7,9 @@ from allauth.account.models import EmailAddress
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.backends.cached_db import KEY_PREFIX, SessionStore
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -260,6 +261,55 @@ def test_a_session_that_only_the_cache_still_knows_is_forgotten(alice, now):
     leaving(alice, now=now)
     services.purge_due(now=now)
     assert SessionStore(store.session_key).get("_auth_user_id") is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_signs_in_while_the_channel_has_not_let_go_leaves_no_session_behind(client, alice, now, monkeypatch):
+    def not_yet(member):
+        raise services.NotYet
+
+    closure = leaving(alice, now=now)
+    with monkeypatch.context() as patched:
+        patched.setattr("accounts.closing.release", not_yet)
+        services.purge_due(now=now)
+    client.force_login(alice)
+    visit = client.session
+    visit["account_login"] = {"email": alice.email}
+    visit.save()
+    assert client.get("/me/closing/").status_code == 200
+    assert SessionStore(visit.session_key).get("_auth_user_id")  # it could stay
+    closure.refresh_from_db()
+    assert services.purge_due(now=closure.next_attempt_at) == 1
+    assert not Session.objects.exists()
+    assert SessionStore(visit.session_key).load() == {}
+    assert not cache.get(f"{KEY_PREFIX}{visit.session_key}")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_visit_that_puts_its_session_back_into_the_cache_meanwhile_is_forgotten(alice, now, monkeypatch):
+    store = SessionStore()
+    store["_auth_user_id"] = str(alice.pk)
+
+    def visit_meanwhile(traces):
+        cache.set(store.cache_key, store._session)
+
+    store.create()
+    monkeypatch.setattr("accounts.services.residue.verify", visit_meanwhile)
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 1
+    assert cache.get(store.cache_key) is None
+
+
+def test_a_session_written_in_the_last_moment_undoes_the_erasing(alice, now, monkeypatch):
+    def visit_meanwhile(traces):
+        store = SessionStore()
+        store["user_pk"] = str(alice.pk)
+        store.save()
+
+    monkeypatch.setattr("accounts.services.residue.verify", visit_meanwhile)
+    leaving(alice, now=now)
+    assert services.purge_due(now=now) == 0
+    assert Closure.objects.get(member=alice).error == "Residue: django_session×1"
 
 
 def test_every_file_under_their_prefix_goes_and_nobody_elses(alice, bob, now):
