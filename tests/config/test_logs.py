@@ -2,11 +2,20 @@
 
 import json
 import logging
+import os
+from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import structlog
+from celery.contrib.testing.worker import start_worker
+from django.db import DataError, IntegrityError, connection
+from structlog.contextvars import bound_contextvars, get_contextvars
 
 from config import logs
+from config.celery import app
+from tests.factories import make_member
+from tests.workers import wait_until
 
 
 @pytest.mark.parametrize(
@@ -73,3 +82,29 @@ def test_a_request_is_logged_with_its_number_and_without_its_query(client, caplo
     lines = [json.loads(formatter.format(record)) for record in caplog.records]
     assert {"GET /healthz"} == {line["request"] for line in lines}
     assert len({line["request_id"] for line in lines}) == 1
+
+
+def test_a_requests_number_goes_along_into_the_job_it_asks_for():
+    seen, queue = [], f"test-{uuid4()}"
+
+    @app.task(name=queue)
+    def note(**_later):
+        seen.append(get_contextvars().get("request_id"))
+
+    with start_worker(app, pool="solo", queues=[queue], perform_ping_check=False, loglevel="ERROR"):
+        with bound_contextvars(request_id="r-7"):
+            note.apply_async(queue=queue)
+        wait_until(lambda: seen)
+    assert seen == ["r-7"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_postgresqls_own_log_quotes_no_row_and_no_statement():
+    make_member(email="planted@example.com")
+    with pytest.raises(IntegrityError):
+        make_member(email="planted@example.com")
+    with connection.cursor() as cursor, pytest.raises(DataError):
+        cursor.execute("SELECT 'planted'::int")
+    log = Path(os.environ["MEDIA_ROOT"]).parent / "logs" / "postgres.log"
+    assert "ready to accept connections" in log.read_text()
+    assert "planted" not in log.read_text()
