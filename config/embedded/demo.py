@@ -17,7 +17,7 @@ PEOPLE = ("DOCTOR", "SUPPORT", "SUPERUSER")
 def environment(home: Path) -> dict[str, str]:
     """Return the demo's variables; the same each time for the same directory."""
     kept = keys(home)
-    port = os.environ.get("PORT", "8000")
+    port, sandbox = os.environ.get("PORT", "8000"), _sandbox_port(home)
     return {
         **{name: kept[name] for name in kept if name.isupper()},
         "SITE_URL": f"http://127.0.0.1:{port}",
@@ -35,7 +35,8 @@ def environment(home: Path) -> dict[str, str]:
         "STATIC_ROOT": str(home / "static"),
         "ALIPAY_APP_ID": "2021000000000001",
         "ALIPAY_SELLER_ID": "2088000000000001",
-        "ALIPAY_GATEWAY": f"http://127.0.0.1:{_sandbox_port(home)}/gateway.do",
+        "ALIPAY_GATEWAY": f"http://127.0.0.1:{sandbox}/gateway.do",
+        "ALIPAY_PAGE_ORIGINS": f"http://127.0.0.1:{sandbox},http://localhost:{sandbox}",
         "ALIPAY_SANDBOX_DIR": str(home / "alipay"),
         "LOG_STYLE": "console",
     }

@@ -6,7 +6,7 @@ from enum import StrEnum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from courses.sandbox.api import Api
 from courses.sandbox.book import Book
@@ -51,6 +51,11 @@ class Sandbox(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
+
+    @property
+    def pages_url(self) -> str:
+        """Name another origin than the gateway's: Alipay's pages lie on other hosts, which a browser is strict about."""
+        return f"http://localhost:{self.server_address[1]}"
 
     def run(self) -> None:
         """Serve until `stop`."""
@@ -122,7 +127,10 @@ class Handler(BaseHTTPRequestHandler):
     def _enter(self, fields: dict[str, str]) -> Page:
         content = json.loads(fields["biz_content"])
         desk = self.server.wallet if fields["method"] == SIGNING else self.server.cashier
-        return desk.enter(fields, content)
+        entered = desk.enter(fields, content)
+        if entered.location:
+            entered.location = urljoin(self.server.pages_url, entered.location)
+        return entered
 
     def _answer(self, method: str, fields: dict[str, str], *, is_genuine: bool) -> None:
         mood = self.server.mood
