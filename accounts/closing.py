@@ -1,10 +1,12 @@
 """What the other apps say and do when a member leaves.
 
 An app with a part in it has a module `closing` with two functions: `consequences(member)` tells what the closing page
-must show, `release(member)` pays duties towards the outside. They are found by name: `accounts` imports no app.
+must show, `release(member)` pays duties towards the outside. It may have a third, `forget(contacts)`: called while a
+batch of members is erased, for rows that bear their numbers or addresses and no key to them. They are found by name:
+`accounts` imports no app.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -41,6 +43,13 @@ def release(member: Any) -> None:
     """
     for module in _modules():
         module.release(member)
+
+
+def forget(contacts: Collection[str]) -> None:
+    """Let every app empty these numbers and addresses in rows that belong to nobody."""
+    for module in _modules():
+        if hasattr(module, "forget"):
+            module.forget(contacts)
 
 
 def _modules() -> Iterator[ModuleType]:

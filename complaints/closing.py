@@ -1,10 +1,12 @@
 """What becomes of a member's open cases when they leave."""
 
+from collections.abc import Iterable
+
 from django.urls import reverse
 
 from accounts.closing import Consequence
 from accounts.models import User
-from complaints.models import Case
+from complaints.models import Case, hash_of_contact
 
 
 def consequences(member: User) -> list[Consequence]:
@@ -24,3 +26,14 @@ def consequences(member: User) -> list[Consequence]:
 
 def release(member: User) -> None:
     """Leave things as they are: nobody outside holds anything about a case."""
+
+
+def forget(contacts: Iterable[str]) -> None:
+    """Empty these numbers and addresses, and the name beside them, in cases written without signing in.
+
+    What was written stays: who wrote it is not proven, and it is answered under its claim code.
+    """
+    hashes = [hash_of_contact(contact) for contact in contacts]
+    unowned = Case.objects.unowned()
+    unowned.filter(contact_phone_hash__in=hashes).update(contact_phone="", contact_phone_hash=None, contact_name="")
+    unowned.filter(contact_email_hash__in=hashes).update(contact_email="", contact_email_hash=None, contact_name="")

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from complaints import codes
-from consent.fields import KeyedHashField, SealedCharField, SealedTextField
+from consent.fields import KeyedHashField, SealedCharField, SealedTextField, keyed_hash
 from consent.inventory import DELETE, after
 
 # Rules on illegal collection of personal data by apps: 15 working days at most. We count natural days, so as to be
@@ -27,6 +27,11 @@ def last_moment_to_answer(asked_at: datetime) -> datetime:
     return timezone.make_aware(datetime.combine(last_day, time(23, 59, 59)))
 
 
+def hash_of_contact(contact: str) -> bytes | None:
+    """Hash a number or an address that somebody left; none when it is empty."""
+    return keyed_hash(contact.lower(), purpose="complaints.contact") if contact else None
+
+
 class CaseQuerySet(models.QuerySet["Case"]):
     def for_member(self, member: Any) -> "CaseQuerySet":
         return self.filter(member=member)
@@ -34,6 +39,10 @@ class CaseQuerySet(models.QuerySet["Case"]):
     def with_claim_code(self, code: str) -> "CaseQuerySet":
         """Keep the case that this code opens; a code may be typed with spaces, hyphens and small letters."""
         return self.filter(claim_hash=codes.hash_of(code))
+
+    def unowned(self) -> "CaseQuerySet":
+        """Keep cases that were written without signing in."""
+        return self.filter(member=None)
 
     def newest_first(self) -> "CaseQuerySet":
         return self.order_by("-opened_at", "-pk")
@@ -92,6 +101,8 @@ class Case(models.Model):
     contact_name = SealedCharField("称呼", max_length=40, blank=True, default="")
     contact_phone = SealedCharField("联系电话", max_length=20, blank=True, default="")
     contact_email = SealedCharField("联系邮箱", max_length=254, blank=True, default="")
+    contact_phone_hash = KeyedHashField(null=True)
+    contact_email_hash = KeyedHashField(null=True)
     opened_at = models.DateTimeField("提出时间")
     due_at = models.DateTimeField("最晚答复时间")
     reminded_at = models.DateTimeField("提醒时间", null=True)
@@ -115,6 +126,8 @@ class Case(models.Model):
             models.Index(fields=["status", "due_at", "id"]),
             models.Index(fields=["member", "-opened_at"]),
             models.Index(fields=["assigned_to", "status"]),
+            models.Index(fields=["contact_phone_hash"], condition=Q(member=None), name="unowned_cases_by_phone"),
+            models.Index(fields=["contact_email_hash"], condition=Q(member=None), name="unowned_cases_by_email"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
+from accounts import closing
 from accounts.models import Message, User
 from accounts.models.message import hash_of_destination
 from accounts.services import residue
@@ -72,3 +73,4 @@ def _delete_unowned(members: Iterable[User]) -> None:
     addresses = residue.addresses_of(members)
     Message.objects.filter(to_hash__in=[hash_of_destination(to) for to in addresses]).delete()
     EmailAddress.objects.filter(email__in=addresses, verified=False).delete()
+    closing.forget(addresses)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from complaints import codes
-from complaints.models import Case, last_moment_to_answer
+from complaints.models import Case, hash_of_contact, last_moment_to_answer
 from complaints.services import thread
 from complaints.services.thread import AlreadySaid, CaseClosed, ThreadMovedOn
 from consent.fields import keyed_hash
@@ -56,6 +56,8 @@ def open_case(
             "contact_name": contact.name,
             "contact_phone": contact.phone,
             "contact_email": contact.email,
+            "contact_phone_hash": hash_of_contact(contact.phone),
+            "contact_email_hash": hash_of_contact(contact.email),
             "opened_at": now,
             "due_at": last_moment_to_answer(now),
         },

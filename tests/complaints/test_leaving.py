@@ -1,5 +1,10 @@
 """What becomes of cases when their member, or a member of staff, leaves."""
 
+from datetime import timedelta
+
+import pytest
+
+from accounts import services as accounts
 from complaints import closing, services
 from complaints.models import Case, Entry
 from consent import inventory
@@ -45,3 +50,26 @@ def test_staff_who_leave_leave_their_answers_without_a_name(bob, agent, now):
     assert case.assigned_to is None
     assert case.entries.get(voice="staff").author is None
     assert case.entries.get(voice="staff").body == "答复"
+
+
+@pytest.mark.parametrize(
+    ("mine", "left"),
+    [
+        ({"phone": "+8613800138000"}, ("", "")),
+        ({"email": "Alice@Example.com"}, ("", "")),
+        ({"phone": "+8613800138000", "email": "colleague@example.com"}, ("", "colleague@example.com")),
+    ],
+)
+def test_a_case_written_without_signing_in_loses_the_contact_of_who_leaves(alice, now, mine, left):
+    alice.set_phone("+8613800138000", verified=True)
+    alice.save()
+    theirs = make_case(contact=services.Contact(name="王爱丽", **mine))
+    bobs = make_case(contact=services.Contact(name="李波", phone="+8613900139000", email="bob@example.com"))
+    accounts.close_account(member=alice, now=now - timedelta(days=8))
+    assert accounts.purge_due(now=now) == 1
+    for case in (theirs, bobs):
+        case.refresh_from_db()
+    assert (theirs.contact_name, theirs.contact_phone, theirs.contact_email) == ("", *left)
+    assert [theirs.contact_phone_hash, theirs.contact_email_hash].count(None) == left.count("")
+    assert theirs.entries.get().body == "第二讲打开以后一直是黑的。"
+    assert (bobs.contact_name, bobs.contact_phone, bobs.contact_email) == ("李波", "+8613900139000", "bob@example.com")
