@@ -24,6 +24,8 @@ LONGEST = UserSession._meta.get_field("user_agent").max_length
 
 def note_device(*, request: HttpRequest, user: User, **_signal: object) -> None:
     """Write down where a member has just signed in; a session that signs in again is the same device."""
+    if not request.session.session_key:  # another member was signed in here: their session was dropped, with its key
+        request.session.save()
     seen = {
         "user": user,
         "ip": get_adapter().get_client_ip(request),

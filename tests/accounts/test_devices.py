@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from allauth.core import context
 from allauth.usersessions.models import UserSession
+from django.contrib.auth import login
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts import services
-from tests.factories import make_phone_member
+from tests.factories import make_phone_member, sign_in
 
 PHONE = "+8613800138000"
 PASSWORD = "correct horse battery"
@@ -79,6 +81,18 @@ def test_signing_in_again_with_the_same_browser_is_one_device(carol):
     client = device()
     client.post("/account/reauthenticate/", {"password": PASSWORD})
     assert shown(client).count("<tr>") == 2  # the head and this one
+
+
+def test_one_browser_that_changes_hands_belongs_to_the_second_member(rf, carol, client):
+    second = make_phone_member(phone="+8613900139000")
+    request = rf.get("/", headers={"user-agent": "Firefox"})
+    request.session = sign_in(client, carol).session
+    request.user = carol
+    with context.request_context(request):
+        login(request, second, backend="accounts.backends.PortalBackend")
+        services.note_device(request=request, user=second)
+    assert UserSession.objects.get().user == second
+    assert Session.objects.get().session_key == UserSession.objects.get().session_key
 
 
 def test_signing_in_and_the_page_cost_the_same_for_one_device_and_for_twenty(carol):
