@@ -24,13 +24,15 @@ class UnguessableAdmin(admin.ModelAdmin[Any]):
     """
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        offered = {entry if isinstance(entry, str) else entry[0] for entry in self._plain_filters(request)}
         field, *rest = lookup.split("__")
-        return field in offered and ENDINGS.issuperset(rest)
+        return field in self._offered(request) and ENDINGS.issuperset(rest)
 
-    def _plain_filters(self, request: HttpRequest) -> list[Any]:
-        named = [entry for entry in self.get_list_filter(request) if isinstance(entry, str | list | tuple)]
-        return [*named, self.date_hierarchy] if self.date_hierarchy else named
+    def _offered(self, request: HttpRequest) -> set[str | None]:
+        """Name what the page's filters and its date list ask about."""
+        filters: list[Any] = list(self.get_list_filter(request))
+        plain = {entry if isinstance(entry, str) else entry[0] for entry in filters if not isinstance(entry, type)}
+        own = {getattr(entry, "parameter_name", None) for entry in filters if isinstance(entry, type)}
+        return plain | own | {self.date_hierarchy}
 
 
 class PersonalDataAdmin(UnguessableAdmin):
