@@ -7,6 +7,7 @@ kernel lets go of the lock of whoever dies, however they die.
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 OWN_ENVIRONMENT = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL")
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,12 +33,19 @@ def provide(home: Path | None = None, *, scratch: bool = False) -> Path:
     home = home or directory()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     defaults = demo.environment(home)
-    wanted = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}
-    if wanted:
-        urls = keeper.join(home, scratch=scratch)
-        defaults |= {name: urls[name] for name in wanted}
-        if "REDIS_URL" in wanted:
-            defaults["CACHE_URL"] = urls["CACHE_URL"]
+    lacking = {name for name in ("DATABASE_URL", "REDIS_URL") if not os.environ.get(name)}
+    if lacking:
+        defaults |= keeper.join(home, scratch=scratch)
+    for name in sorted(lacking - defaults.keys()):
+        raise SystemExit(f"{home} 里的门户用的是自己设置的 {name}，请在这里也设置它")
+    if "REDIS_URL" not in lacking:
+        defaults["CACHE_URL"] = _next_database(os.environ["REDIS_URL"])
     for name, value in defaults.items():
         os.environ.setdefault(name, value)
     return home
+
+
+def _next_database(url: str) -> str:
+    """Name the database after this one on the same server: emptying a cache must not empty the queue."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"/{int(parts.path.strip('/') or 0) + 1}").geturl()

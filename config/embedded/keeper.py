@@ -101,14 +101,19 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def _start_servers(home: Path, running: "list[subprocess.Popen[bytes]]", *, scratch: bool) -> None:
-    kept = demo.keys(home)
-    valkey = servers.Valkey(home, kept["valkey"], scratch=scratch)
-    postgres = servers.Postgres(home, kept["postgres"], scratch=scratch)
-    running.append(valkey.launch())
-    running.append(postgres.launch())
-    valkey.wait(running[0])
-    postgres.wait(running[1])
-    urls = {"DATABASE_URL": postgres.url(), "REDIS_URL": valkey.url(0), "CACHE_URL": valkey.url(1)}
+    """Start what our environment does not name, and write down where it listens."""
+    kept, urls = demo.keys(home), {}
+    chosen: list[servers.Valkey | servers.Postgres] = []
+    if not os.environ.get("REDIS_URL"):
+        chosen.append(valkey := servers.Valkey(home, kept["valkey"], scratch=scratch))
+        urls |= {"REDIS_URL": valkey.url(0), "CACHE_URL": valkey.url(1)}
+    if not os.environ.get("DATABASE_URL"):
+        chosen.append(postgres := servers.Postgres(home, kept["postgres"], scratch=scratch))
+        urls |= {"DATABASE_URL": postgres.url()}
+    for server in chosen:
+        running.append(server.launch())
+    for server, process in zip(chosen, running, strict=True):
+        server.wait(process)
     half = home / "services.new"
     with os.fdopen(os.open(half, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
         json.dump(urls, file)

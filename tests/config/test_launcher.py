@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from config.embedded import processes
+from config.embedded.cleaning import clean
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.processes
@@ -82,6 +83,8 @@ def launch(tmp_path, static) -> Iterator:
         launched.process.wait()
         launched.process.stdout.close()
     assert [line for launched in started for line in launched.all_gone()] == []
+    for launched in started:
+        clean(launched.home)
 
 
 def ask(launched: Launched, path: str = "/") -> int:
