@@ -13,10 +13,10 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import services
+from accounts import attempts, services
 from accounts.models import Message, User
 from accounts.phone import NotAMobileNumber, normalised
-from consent.fields import ColumnCipher, keyed_hash
+from consent.fields import ColumnCipher
 
 CODE_VALID = timedelta(seconds=settings.CODE_VALID_SECONDS)
 MINUTES = settings.CODE_VALID_SECONDS // 60
@@ -142,14 +142,35 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_stages(self) -> list[str]:
         return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]
 
-    def _get_login_attempts_cache_key(self, _request: HttpRequest, **credentials: Any) -> str:
-        """Count failures by what was typed; allauth itself counts everybody's numbers under one empty key."""
-        typed = credentials.get("email") or credentials.get("phone") or ""
-        return keyed_hash(typed.lower(), purpose="accounts.sign-in.attempts").hex()
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count a try before the password is looked at.
+
+        :raises django.forms.ValidationError: when there were too many for this account, or from this address
+        """
+        within = attempts.FROM_ONE_ADDRESS.take(self.get_client_ip(request)) and attempts.FAILED.take(
+            _typed(credentials)
+        )
+        if not within:
+            raise self.validation_error("too_many_login_attempts")
+        self._tried = _typed(credentials)
+
+    def _rollback_login_failed_rl_usage(self) -> None:
+        """Uncount the try that was right: a wrong one between two right ones must not be forgotten with it."""
+        attempts.FAILED.give_back(self._tried)
+
+    def _delete_login_attempts_cached_email(self, _request: HttpRequest, **credentials: Any) -> None:
+        """Let in at once who has just set a new password."""
+        attempts.FAILED.forget(_typed(credentials))
 
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Let an address go only while a proven number is left to sign in with."""
         return bool(email_address.user.phone_verified)
+
+
+def _typed(credentials: dict[str, Any]) -> str:
+    """Tell whose password is tried: allauth counts everybody's numbers under one empty key."""
+    typed: str = credentials.get("email") or credentials.get("phone") or ""
+    return typed.lower()
 
 
 class SecondStepAdapter(DefaultMFAAdapter):

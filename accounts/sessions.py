@@ -1,20 +1,20 @@
 """Sessions in the database, read from the cache."""
 
+import secrets
+
 from django.contrib.sessions.backends import cached_db
-from django.contrib.sessions.backends.base import VALID_KEY_CHARS
-from django.utils.crypto import get_random_string
 
 
 class SessionStore(cached_db.SessionStore):
     """Django's, but a sign-in writes its session once: Django makes an empty row first, to fill it a moment later.
 
-    A key has 165 random bits, and the INSERT refuses a taken one: nobody needs to ask beforehand whether it is free.
+    A key has 128 random bits, and the INSERT refuses a taken one: nobody needs to ask beforehand whether it is free.
     """
 
     is_new = False
 
     def _get_new_session_key(self) -> str:
-        return get_random_string(32, VALID_KEY_CHARS)
+        return secrets.token_hex(16)
 
     def cycle_key(self) -> None:
         """Go on under a new key; the row is made when the session is saved, at the end of the request."""

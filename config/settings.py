@@ -195,8 +195,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {
     "change_phone": "5/m/user",
     "confirm_email": "1/10s/key,30/m/ip",
-    "login": "30/m/ip",
-    "login_failed": "5/300s/key",
+    "login": None,  # accounts/attempts.py
+    "login_failed": None,
     "request_login_code": "30/m/ip,3/m/key",
     "reset_password": "20/m/ip,3/m/key",
     "signup": "30/m/ip",

@@ -1,5 +1,8 @@
 """Coming back: by number or address, with a password or a code."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import AnonymousUser
@@ -7,6 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts import attempts
+from accounts.attempts import Limit
 from accounts.models import Message
 from accounts.templatetags.shown import phone
 from tests.factories import last_code, last_message, make_member, make_phone_member, sign_in
@@ -82,12 +87,13 @@ def test_something_that_is_neither_gets_a_sentence(client):
     assert answer.context["form"].errors["login"] == ["请输入手机号或邮箱"]
 
 
-def test_after_five_wrong_passwords_the_right_one_has_to_wait_five_minutes(client, carol, clock):
+def test_after_five_wrong_passwords_the_right_one_has_to_wait(client, carol, monkeypatch):
+    monkeypatch.setattr(attempts, "FAILED", Limit("failed", most=5, seconds=1))
     for _ in range(5):
         client.post(LOGIN, {"login": PHONE, "password": "no"})
     answer = client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
     assert "5 分钟后再试" in words(answer)
-    clock.shift(301)
+    time.sleep(1.1)
     assert client.post(LOGIN, {"login": PHONE, "password": PASSWORD}).status_code == 302
 
 
@@ -259,3 +265,39 @@ def test_a_member_sees_where_they_are_signed_in(client, carol):
 @pytest.mark.parametrize("page", ["/me/", "/me/profile/", "/account/email/", "/account/2fa/", "/account/sessions/"])
 def test_no_page_of_a_members_own_is_kept_by_a_cache(client, carol, page):
     assert "no-store" in sign_in(client, carol).get(page)["Cache-Control"]
+
+
+# Guessing
+
+
+def test_however_many_guess_at_once_only_five_are_heard(carol):
+    with ThreadPoolExecutor(20) as pool:
+        heard = list(pool.map(lambda _: attempts.FAILED.take(PHONE), range(20)))
+    assert heard.count(True) == 5
+
+
+def test_a_right_password_is_not_counted_and_forgives_no_wrong_one(client, carol):
+    for _ in range(4):
+        Client().post(LOGIN, {"login": PHONE, "password": "no"})
+    for _ in range(3):
+        assert Client().post(LOGIN, {"login": PHONE, "password": PASSWORD}).status_code == 302
+    Client().post(LOGIN, {"login": PHONE, "password": "no"})
+    assert "5 分钟后再试" in words(client.post(LOGIN, {"login": PHONE, "password": PASSWORD}))
+
+
+def test_one_address_of_the_network_tries_thirty_accounts_a_minute(client, carol):
+    for number in range(30):
+        client.post(LOGIN, {"login": f"139001390{number:02}", "password": "no"})
+    assert "5 分钟后再试" in words(client.post(LOGIN, {"login": PHONE, "password": PASSWORD}))
+    other = client.post(LOGIN, {"login": PHONE, "password": PASSWORD}, REMOTE_ADDR="10.0.0.9")
+    assert other.status_code == 302
+
+
+def test_who_has_set_a_new_password_is_let_in_at_once(client, dora):
+    for _ in range(6):
+        Client().post(LOGIN, {"login": "dora@example.com", "password": "no"})
+    client.post("/account/password/reset/", {"email": "dora@example.com"})
+    answer = client.post("/account/password/reset/confirm/", {"code": last_code("dora@example.com")}, follow=True)
+    client.post(answer.redirect_chain[-1][0], {"password1": "a brand new password"})
+    answer = Client().post(LOGIN, {"login": "dora@example.com", "password": "a brand new password"})
+    assert answer.status_code == 302

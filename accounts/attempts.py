@@ -1,0 +1,46 @@
+"""How often a password may be tried: for each account and for each address of the network.
+
+allauth's own limiter takes a lock in the cache for each count, twelve questions to Redis at each sign-in. A counter
+that only ever goes up by one in a single step needs none: however many guess at once, each gets a number of their own.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from django.core.cache import cache
+
+from consent.fields import keyed_hash
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most so many tries within so many seconds, counted from the first one."""
+
+    name: str
+    most: int
+    seconds: int
+
+    def take(self, who: str) -> bool:
+        """Count one try, and tell whether it is within the limit."""
+        key = self._key(who)
+        try:
+            number = cache.incr(key)
+        except ValueError:  # nobody tried lately
+            number = 1 if cache.add(key, 1, self.seconds) else cache.incr(key)
+        return number <= self.most
+
+    def give_back(self, who: str) -> None:
+        """Uncount one try."""
+        with suppress(ValueError):  # its time may be over
+            cache.decr(self._key(who))
+
+    def forget(self, who: str) -> None:
+        cache.delete(self._key(who))
+
+    def _key(self, who: str) -> str:
+        return f"attempts:{self.name}:{keyed_hash(who, purpose='accounts.attempts').hex()}"
+
+
+FAILED = Limit("failed", most=5, seconds=300)
+# A hospital's doctors share one address: generous here, strict for each account.
+FROM_ONE_ADDRESS = Limit("address", most=30, seconds=60)
