@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Message
+from consent.expiry import expire
 
 
 @shared_task
@@ -41,3 +42,9 @@ def drop_ended_sessions(**_later: object) -> int:
 def purge_due_accounts(**_later: object) -> int:
     """Purge accounts whose closing is due; safe to run twice, and on several workers."""
     return services.purge_due(now=timezone.now())
+
+
+@shared_task
+def delete_outlived_rows(**_later: object) -> int:
+    """Delete what stayed when members left, whatever app it is of, at the end of its term."""
+    return expire(now=timezone.now()).total()

@@ -68,12 +68,6 @@ class CaseQuerySet(models.QuerySet["Case"]):
     def to_be_alarmed(self, now: datetime) -> "CaseQuerySet":
         return self.overdue(now).filter(alarmed_at=None)
 
-    def outlived(self, now: datetime) -> "CaseQuerySet":
-        local = timezone.localtime(now)
-        # 29 February has no anniversary in most years: the day before is never too late.
-        day = min(local.day, 28) if local.month == 2 else local.day
-        return self.filter(closed_at__lt=local.replace(year=local.year - KEPT_YEARS, day=day))
-
 
 class Case(models.Model):
     """One matter that a person, with or without an account, brought before us."""
@@ -150,7 +144,7 @@ class Case(models.Model):
         purpose = "处理您的投诉、申诉与咨询，并把结果告诉您"
         owner = "member"
         on_close = DELETE
-        until = after("closed_at", years=KEPT_YEARS)
+        until = after("closed_at", years=KEPT_YEARS, named_too=True)
         because = "民法典 第一百八十八条"
         actors = {"assigned_to"}
 

@@ -16,9 +16,3 @@ def remind_due_cases(**_later: object) -> int:
 def alarm_overdue_cases(**_later: object) -> int:
     """Raise the alarm over promises that are broken."""
     return services.alarm_overdue_cases(now=timezone.now())
-
-
-@shared_task
-def delete_outlived_cases(**_later: object) -> int:
-    """Delete cases closed longer ago than they may be kept."""
-    return services.delete_outlived_cases(now=timezone.now())

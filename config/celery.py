@@ -21,16 +21,15 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.drop_unproven_members": 3600,
     "accounts.tasks.drop_ended_sessions": 3600,
     "accounts.tasks.purge_due_accounts": 10,
+    "accounts.tasks.delete_outlived_rows": 3600,
     "courses.tasks.submit_due_debits": 1,
     "courses.tasks.query_silent_payments": 2,
     "courses.tasks.tend_due_accounts": 2,
     "courses.tasks.submit_due_refunds": 3,
     "courses.tasks.expire_due_orders": 10,
     "courses.tasks.apply_stranded_notices": 15,
-    "courses.tasks.delete_outlived_orders": 3600,
     "complaints.tasks.remind_due_cases": 600,
     "complaints.tasks.alarm_overdue_cases": 600,
-    "complaints.tasks.delete_outlived_cases": 3600,
 }
 
 app = Celery("portal", broker=settings.REDIS_URL)

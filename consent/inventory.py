@@ -8,7 +8,7 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         owner = "member"                # path from a row to its member; "pk" on the member itself
         on_close = DELETE               # or {field: value}: what the fields that go are set to
         kept = {"number", "total_fen"}  # with a dict only: what stays, because it names nobody
-        until = after("completed_at", years=3)
+        until = after("completed_at", years=3)  # `consent.expiry` deletes the row then
         because = "电子商务法 第三十一条"
         actors = {"decided_by"}         # people of the staff who acted; emptied when they leave
         title = "两步验证"               # when the model's own name is not in the member's language
@@ -28,24 +28,10 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, QuerySet, Value
 
+from consent.terms import Term, after
+
 DELETE = "delete"
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
-
-
-@dataclass(frozen=True)
-class Term:
-    """How long a row without a name stays, counted from one of its own dates."""
-
-    field: str
-    years: int = 0
-    days: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.years} 年" if self.years else f"{self.days} 天"
-
-
-def after(field: str, *, years: int = 0, days: int = 0) -> Term:
-    return Term(field, years=years, days=days)
 
 
 class new_reference(Func):  # noqa: N801 - reads as a value in a declaration

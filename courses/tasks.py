@@ -40,9 +40,3 @@ def tend_due_accounts(**_later: object) -> int:
 def apply_stranded_notices(**_later: object) -> int:
     """Apply notices that were stored and never applied."""
     return services.apply_stranded_notices(now=timezone.now())
-
-
-@shared_task
-def delete_outlived_orders(**_later: object) -> int:
-    """Delete orders without a name that the law no longer asks for."""
-    return services.delete_outlived_orders(now=timezone.now())

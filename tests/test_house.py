@@ -12,6 +12,7 @@ from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.core.checks import run_checks
 from django.core.management import call_command
+from django.db.models import CASCADE
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -141,6 +142,18 @@ def test_whatever_points_at_a_member_says_what_becomes_of_it():
         named = {getattr(told, "owner", "").split("__")[0], *getattr(told, "actors", ())}
         silent += [f"{model._meta.label}.{key}" for key in inventory.points_at_member(model) if key not in named]
     assert silent == []
+
+
+def test_every_term_is_carried_out():
+    """A row with a term is deleted by the hourly sweep: by itself, or with the row that it is a part of."""
+    assert "accounts.tasks.delete_outlived_rows" in BEAT_SCHEDULE
+    with_a_term = {entry.model: entry for entry in inventory.entries() if entry.until}
+    stranded = []
+    for model, entry in with_a_term.items():
+        key = model._meta.get_field(entry.owned_through)
+        goes_along = key.remote_field.on_delete is CASCADE and key.related_model in with_a_term
+        stranded += [] if key.null or entry.until.named_too or goes_along else [entry.label]
+    assert stranded == []
 
 
 def test_many_to_many_with_members_is_only_what_django_brings():

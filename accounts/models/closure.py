@@ -145,7 +145,7 @@ class Closure(models.Model):
             "tally",
             "ended_at",
         }
-        until = after("ended_at", years=3)
+        until = after("ended_at", years=3, named_too=True)
         because = "个人信息保护法 第六十九条：由我们证明已经删除"
         title = "注销编号与办理时间"
 

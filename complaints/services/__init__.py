@@ -9,7 +9,7 @@ from complaints.services.asking import (
     open_case,
     reply,
 )
-from complaints.services.clock import alarm_overdue_cases, delete_outlived_cases, remind_due_cases
+from complaints.services.clock import alarm_overdue_cases, remind_due_cases
 from complaints.services.desk import (
     AlreadyClaimed,
     NotEntitled,
@@ -37,7 +37,6 @@ __all__ = [
     "claim_case",
     "close_case",
     "colleagues",
-    "delete_outlived_cases",
     "hand_over",
     "open_case",
     "remind_due_cases",

@@ -1,4 +1,4 @@
-"""The clock's side: reminding before the promise is broken, raising the alarm after, forgetting in the end."""
+"""The clock's side: reminding before the promise is broken, raising the alarm after."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -41,16 +41,6 @@ def alarm_overdue_cases(*, now: datetime) -> int:
     log.error("cases.overdue", count=len(cases), cases=[case.pk for case in cases])
     _mark(cases, alarmed_at=now)
     return len(cases)
-
-
-@transaction.atomic
-def delete_outlived_cases(*, now: datetime) -> int:
-    """Delete what was closed so long ago that nobody can take it further."""
-    ids = [case.pk for case in _claim(Case.objects.outlived(now))]
-    Case.objects.filter(pk__in=ids).delete()
-    if ids:
-        log.info("cases.deleted", count=len(ids))
-    return len(ids)
 
 
 def _claim(cases: CaseQuerySet) -> list[Case]:

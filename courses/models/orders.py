@@ -16,7 +16,6 @@ from courses.models.catalogue import Course
 
 # E-Commerce Law 31: transaction records stay for at least three years from completion.
 KEPT_YEARS = 3
-KEPT_FOR = timedelta(days=KEPT_YEARS * 366)
 BECAUSE = "电子商务法 第三十一条"
 
 
@@ -43,10 +42,6 @@ class OrderQuerySet(models.QuerySet["Order"]):
 
     def refundable(self, now: datetime) -> "OrderQuerySet":
         return self.filter(status=Order.Status.PAID, paid_at__gt=now - Order.REFUND_TIME)
-
-    def outlived(self, now: datetime) -> "OrderQuerySet":
-        """Keep orders without a name that the law no longer asks for."""
-        return self.filter(member=None, completed_at__lt=now - KEPT_FOR).order_by("completed_at", "pk")
 
     def newest_first(self) -> "OrderQuerySet":
         return self.order_by("-placed_at", "-pk")

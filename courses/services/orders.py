@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-import pgtrigger
 import structlog
 from django.db import IntegrityError, transaction
 
@@ -113,15 +112,3 @@ def expire_due_orders(*, now: datetime) -> int:
     for order in orders:
         close(order, now=now)
     return len(orders)
-
-
-@transaction.atomic
-def delete_outlived_orders(*, now: datetime) -> int:
-    """Delete orders without a name, and all that belongs to them, at the end of the years that the law asks for."""
-    orders = Order.objects.outlived(now).select_for_update(skip_locked=True, of=("self",))
-    ids = [order.pk for order in orders[:AT_ONCE]]
-    with pgtrigger.ignore("courses.PaymentEvent:notices_stay"):
-        Order.objects.filter(pk__in=ids).delete()
-    if ids:
-        log.info("orders.outlived", count=len(ids))
-    return len(ids)

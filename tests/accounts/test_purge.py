@@ -13,7 +13,7 @@ from django.core.cache import cache
 from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts import services
+from accounts import services, tasks
 from accounts.models import Closure, Message, User
 from accounts.services import erasing, purge
 from complaints.models import Case, Entry
@@ -363,3 +363,22 @@ def test_a_member_of_the_staff_leaves_and_their_answers_stay_without_them(alice,
     answer.refresh_from_db()
     case.refresh_from_db()
     assert (answer.author, answer.body, case.assigned_to, case.member) == (None, "答复", None, bob)
+
+
+@pytest.mark.parametrize(("days", "stays"), [(-1, True), (1, False)])
+@pytest.mark.parametrize("state", ["done", "withdrawn"])
+def test_what_a_closure_proves_it_proves_for_three_years(alice, now, state, days, stays):
+    ended = now.replace(year=now.year - 3, day=min(now.day, 28)) - timedelta(days=days)
+    member = None if state == "done" else alice
+    closure = Closure(member=member, state=state, requested_at=ended, due_at=ended, next_attempt_at=ended)
+    closure.ended_at = ended
+    closure.save()
+    tasks.delete_outlived_rows()
+    assert Closure.objects.exists() is stays
+    assert User.objects.filter(pk=alice.pk).exists()
+
+
+def test_a_closure_that_is_under_way_has_no_term(alice, now):
+    leaving(alice, now=now, days=4 * 366)
+    tasks.delete_outlived_rows()
+    assert Closure.objects.get().member == alice

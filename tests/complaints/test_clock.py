@@ -1,12 +1,13 @@
-"""The promise is watched: a reminder before, an alarm after, forgetting in the end."""
+"""The promise is watched: a reminder before, an alarm after; and a closed case has its term."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from accounts.models import Message
 from complaints import services, tasks
 from complaints.models import Case, Entry
+from consent.expiry import expire
 from tests.factories import make_case, make_staff, open_case
 
 
@@ -78,25 +79,20 @@ def test_three_years_after_its_end_a_case_is_deleted(agent, now, years, days, st
     Case.objects.filter(pk=case.pk).update(
         status="closed", opened_at=ended, first_answered_at=ended, closed_at=ended, due_at=ended + timedelta(days=15)
     )
-    services.delete_outlived_cases(now=now.replace(day=min(now.day, 28)))
+    expire(now=now.replace(day=min(now.day, 28)))
     assert Case.objects.exists() is stays
     assert Entry.objects.exists() is stays
 
 
 def test_an_open_case_is_never_deleted_by_its_age(db, now):
     make_case(now=now.replace(year=now.year - 9, day=min(now.day, 28)))
-    assert services.delete_outlived_cases(now=now) == 0
-
-
-def test_on_29_february_three_years_end_on_the_28th(db):
-    leap_day = datetime(2028, 2, 29, 12, tzinfo=UTC)
-    assert services.delete_outlived_cases(now=leap_day) == 0
+    assert expire(now=now).total() == 0
 
 
 def test_the_tasks_run_and_may_run_twice(db, now):
     make_staff(role="客服")
     make_case(now=now - timedelta(days=17))
     for _ in range(2):
-        for task in (tasks.remind_due_cases, tasks.alarm_overdue_cases, tasks.delete_outlived_cases):
+        for task in (tasks.remind_due_cases, tasks.alarm_overdue_cases):
             task()
     assert Message.objects.count() == 1

@@ -8,8 +8,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Message
+from consent.expiry import expire
 from courses import services
-from courses.models import Enrollment, Order, Payment, Refund
+from courses.models import Enrollment, Order, Payment, PaymentEvent, Refund
 from courses.sandbox.server import Mood
 from tests.courses.test_paying import start
 from tests.factories import make_order, make_paid_order, make_payment, sign_in
@@ -132,6 +133,24 @@ def test_old_orders_without_a_name_are_deleted_and_no_others(alice, bob, course,
     Order.objects.filter(pk=nameless.pk).update(
         member=None, retention_ref="00000000-0000-4000-8000-000000000000", completed_at=old
     )
-    services.delete_outlived_orders(now=now)
+    expire(now=now)
     assert list(Order.objects.all()) == [kept_for_alice]
     assert Payment.objects.get().order == kept_for_alice
+
+
+@pytest.mark.parametrize(("years", "stays"), [(2, True), (4, False)])
+def test_a_notice_that_belongs_to_no_payment_has_its_term_too(db, now, years, stays):
+    received_at = now - timedelta(days=years * 366)
+    PaymentEvent.objects.create(channel="alipay", event_id="1", kind="trade", facts={}, received_at=received_at)
+    expire(now=now)
+    assert PaymentEvent.objects.exists() is stays
+
+
+def test_a_payment_stays_as_long_as_its_order(alice, course, notice, tell, now):
+    order = make_order(member=alice, course=course)
+    tell(notice(make_payment(order)))
+    Payment.objects.update(created_at=now - timedelta(days=4 * 366))
+    Order.objects.update(member=None, retention_ref="00000000-0000-4000-8000-000000000000")
+    expire(now=now)
+    assert Payment.objects.get().order.retention_ref
+    assert PaymentEvent.objects.get().payment
