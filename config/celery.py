@@ -22,6 +22,7 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.drop_ended_sessions": 3600,
     "accounts.tasks.purge_due_accounts": 10,
     "accounts.tasks.delete_outlived_rows": 3600,
+    "consent.tasks.drop_outdated_acknowledgements": 3600,
     "courses.tasks.submit_due_debits": 1,
     "courses.tasks.query_silent_payments": 2,
     "courses.tasks.tend_due_accounts": 2,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from consent import origin, services
-from consent.models import Document
+from consent.models import GATE_REMEMBERED, Document
 
 COOKIE = "gate"
 SALT = "consent.gate"
@@ -28,7 +28,7 @@ def is_open(request: HttpRequest) -> bool:
     """Tell whether this person has read the warning in force."""
     now = timezone.now()
     warning = Document.objects.current(Document.Kind.GATE, now)
-    age = int(services.GATE_REMEMBERED.total_seconds())
+    age = int(GATE_REMEMBERED.total_seconds())
     seen = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age) or ""
     if seen.partition(":")[0] == warning.sha256[:16]:
         return True
@@ -49,7 +49,7 @@ def open_gate(request: HttpRequest, response: HttpResponse) -> None:
         COOKIE,
         f"{warning.sha256[:16]}:{visitor.hex}",
         salt=SALT,
-        max_age=int(services.GATE_REMEMBERED.total_seconds()),
+        max_age=int(GATE_REMEMBERED.total_seconds()),
         secure=settings.SESSION_COOKIE_SECURE,
         httponly=True,
         samesite="Lax",

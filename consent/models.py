@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pgtrigger
@@ -13,6 +13,8 @@ from django.urls import reverse
 
 from consent.inventory import DELETE
 from consent.markdown import render
+
+GATE_REMEMBERED = timedelta(days=30)
 
 
 class DocumentQuerySet(models.QuerySet["Document"]):
@@ -79,6 +81,11 @@ class AcceptanceQuerySet(models.QuerySet["Acceptance"]):
 
     def acknowledged_since(self, moment: datetime, *, document: Document) -> "AcceptanceQuerySet":
         return self.filter(document=document, action=Acceptance.Action.ACKNOWLEDGED, at__gte=moment)
+
+    def outdated_acknowledgements(self, now: datetime) -> "AcceptanceQuerySet":
+        """Keep what visitors have gone past so long ago that they are asked again; nobody else is ever shown it."""
+        forgotten = self.filter(member=None, action=Acceptance.Action.ACKNOWLEDGED, at__lt=now - GATE_REMEMBERED)
+        return forgotten.order_by("at", "pk")
 
     def standing(self, kinds: Iterable[str]) -> "AcceptanceQuerySet":
         """Keep the last word on each kind."""

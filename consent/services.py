@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from consent.models import Acceptance, Document, Evidence
+from consent.models import GATE_REMEMBERED, Acceptance, Document, Evidence
 
 DOCUMENTS = Path(__file__).parent / "documents"
-GATE_REMEMBERED = timedelta(days=30)
+AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,15 @@ def has_acknowledged(*, member: Any, document: Document, now: datetime) -> bool:
     """Tell whether a member has gone past this warning within the time that it is remembered."""
     seen = Acceptance.objects.for_member(member).acknowledged_since(now - GATE_REMEMBERED, document=document)
     return seen.exists()
+
+
+@transaction.atomic
+def drop_outdated_acknowledgements(*, now: datetime) -> int:
+    """Delete what visitors acknowledged before the time that it is remembered, and from where."""
+    outdated = Acceptance.objects.outdated_acknowledgements(now).select_for_update(skip_locked=True)
+    pks = list(outdated.values_list("pk", flat=True)[:AT_ONCE])
+    Acceptance.objects.filter(pk__in=pks).delete()
+    return len(pks)
 
 
 @transaction.atomic

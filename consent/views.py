@@ -1,5 +1,6 @@
 """Policy pages and the gate."""
 
+from allauth.core.ratelimit import respond_429
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -7,6 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from consent import gate
+from consent.limits import ACKNOWLEDGEMENTS
 from consent.markdown import contents
 from consent.models import Document
 
@@ -46,12 +48,20 @@ def _document_page(request: HttpRequest, shown: Document) -> HttpResponse:
 def professional_gate(request: HttpRequest) -> HttpResponse:
     """Show the warning; going on leads exactly to where the person was going."""
     target = gate.safe_next(request, request.POST.get("next") or request.GET.get("next") or "/")
-    if request.method == "POST":
-        response = redirect(target)
-        gate.open_gate(request, response)
-        return response
     if gate.is_open(request):
         return redirect(target)
+    if request.method == "POST":
+        return _go_on(request, target)
     warning = Document.objects.current(Document.Kind.GATE, timezone.now())
     back = gate.way_back(request, target)
     return render(request, "consent/gate.html", {"document": warning, "next": target, "back": back})
+
+
+def _go_on(request: HttpRequest, target: str) -> HttpResponse:
+    """Write down that the warning was read; not without end for whoever throws the cookie away each time."""
+    if ACKNOWLEDGEMENTS.is_reached(request):
+        return respond_429(request)
+    ACKNOWLEDGEMENTS.count(request)
+    response = redirect(target)
+    gate.open_gate(request, response)
+    return response

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from consent.models import Acceptance
+from consent import tasks
+from consent.models import Acceptance, Evidence
 from tests.factories import make_document
 
 pytestmark = pytest.mark.django_db
@@ -123,3 +124,38 @@ def test_the_way_back_is_the_page_one_came_from(client, warning, referer, leads_
 
 def test_the_page_is_never_kept_by_a_browser(client, warning):
     assert "no-store" in client.get("/gate/").headers["Cache-Control"]
+
+
+def test_going_on_twice_is_written_down_once(client, warning):
+    assert [go_on(client, "/a/").headers["Location"], go_on(client, "/b/").headers["Location"]] == ["/a/", "/b/"]
+    assert Acceptance.objects.count() == 1
+
+
+def test_one_address_does_not_fill_the_table_by_throwing_its_cookie_away(client, warning):
+    for _ in range(60):
+        go_on(client)
+        client.cookies.clear()
+    refused = go_on(client)
+    assert refused.status_code == 429
+    assert "操作得太快了" in refused.content.decode()
+    assert Acceptance.objects.count() == 60
+    assert go_on(client, "/elsewhere/").status_code == 429
+    assert client.post("/gate/", {"next": "/"}, REMOTE_ADDR="203.0.113.9").status_code == 302
+
+
+def test_what_a_visitor_went_past_is_forgotten_when_they_are_asked_again_and_a_members_is_not(
+    client, warning, alice, now
+):
+    go_on(client)
+    client.cookies.clear()
+    client.force_login(alice)
+    go_on(client)
+    client.logout()
+    client.cookies.clear()
+    with time_machine.travel(now + timedelta(days=1)):
+        go_on(client)
+    with time_machine.travel(now + timedelta(days=30, hours=1)):
+        assert tasks.drop_outdated_acknowledgements() == 1
+    assert Acceptance.objects.filter(member=alice).count() == 1
+    assert Acceptance.objects.filter(member=None).count() == 1
+    assert Evidence.objects.count() == 2
