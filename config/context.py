@@ -1,6 +1,6 @@
 """What every page may say about the site itself: computed once, the same for everybody."""
 
-from functools import cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -69,6 +69,13 @@ def the_portal() -> Portal:
     return Portal()
 
 
+@lru_cache(maxsize=64)
+def tabs(path: str) -> SafeString:
+    """Print the way through a member's own pages, as it looks on one of them: nobody's name is in it."""
+    return render_to_string("partials/tabs.html", {"portal": the_portal(), "path": path})
+
+
 def site(request: HttpRequest) -> dict[str, object]:
-    """Give every template the portal, and the section of it that the page is in: the first part of its address."""
-    return {"portal": the_portal(), "section": request.path.split("/", 2)[1]}
+    """Give every template the portal, and where in it the page is: the first part of its address, a member's tabs."""
+    path = request.path
+    return {"portal": the_portal(), "section": path.split("/", 2)[1], "tabs": partial(tabs, path)}

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -26,6 +27,7 @@ GROUPS = {
 }
 
 
+@transaction.non_atomic_requests  # two questions that need not agree: no transaction is opened for them
 @require_safe
 @login_required
 def me(request: HttpRequest) -> HttpResponse:
