@@ -147,7 +147,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
         :raises django.forms.ValidationError: when there were too many for this account, or from this address
         """
-        within = attempts.FROM_ONE_ADDRESS.take(self.get_client_ip(request)) and attempts.FAILED.take(
+        within = attempts.for_address().take(self.get_client_ip(request)) and attempts.for_account().take(
             _typed(credentials)
         )
         if not within:
@@ -156,11 +156,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _rollback_login_failed_rl_usage(self) -> None:
         """Uncount the try that was right: a wrong one between two right ones must not be forgotten with it."""
-        attempts.FAILED.give_back(self._tried)
+        attempts.for_account().give_back(self._tried)
 
     def _delete_login_attempts_cached_email(self, _request: HttpRequest, **credentials: Any) -> None:
         """Let in at once who has just set a new password."""
-        attempts.FAILED.forget(_typed(credentials))
+        attempts.for_account().forget(_typed(credentials))
 
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Let an address go only while a proven number is left to sign in with."""

@@ -7,6 +7,7 @@ that only ever goes up by one in a single step needs none: however many guess at
 from contextlib import suppress
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.core.cache import cache
 
 from consent.fields import keyed_hash
@@ -41,6 +42,9 @@ class Limit:
         return f"attempts:{self.name}:{keyed_hash(who, purpose='accounts.attempts').hex()}"
 
 
-FAILED = Limit("failed", most=5, seconds=300)
-# A hospital's doctors share one address: generous here, strict for each account.
-FROM_ONE_ADDRESS = Limit("address", most=30, seconds=60)
+def for_account() -> Limit:
+    return Limit("account", *settings.SIGN_IN_TRIES["account"])
+
+
+def for_address() -> Limit:
+    return Limit("address", *settings.SIGN_IN_TRIES["address"])

@@ -13,3 +13,4 @@ TEMPLATES[0]["DIRS"] = [*TEMPLATES[0]["DIRS"], os.environ["BENCH_TEMPLATES"]]  #
 ACCOUNT_RATE_LIMITS = {
     action: re.sub(r"(^|,)\d+", r"\g<1>1000000", rates) for action, rates in ACCOUNT_RATE_LIMITS.items()
 }
+SIGN_IN_TRIES = {"account": (1000000, 300), "address": (1000000, 60)}

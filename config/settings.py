@@ -195,13 +195,15 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_RATE_LIMITS = {
     "change_phone": "5/m/user",
     "confirm_email": "1/10s/key,30/m/ip",
-    "login": None,  # accounts/attempts.py
-    "login_failed": None,
+    "login": "",  # SIGN_IN_TRIES instead
+    "login_failed": "",
     "request_login_code": "30/m/ip,3/m/key",
     "reset_password": "20/m/ip,3/m/key",
     "signup": "30/m/ip",
     "verify_phone": "1/30s/key,30/m/ip",
 }
+# Tries at a password within seconds: see accounts/attempts.py.
+SIGN_IN_TRIES = {"account": (5, 300), "address": (30, 60)}
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300

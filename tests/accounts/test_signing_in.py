@@ -11,7 +11,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import attempts
-from accounts.attempts import Limit
 from accounts.models import Message
 from accounts.templatetags.shown import phone
 from tests.factories import last_code, last_message, make_member, make_phone_member, sign_in
@@ -87,8 +86,8 @@ def test_something_that_is_neither_gets_a_sentence(client):
     assert answer.context["form"].errors["login"] == ["请输入手机号或邮箱"]
 
 
-def test_after_five_wrong_passwords_the_right_one_has_to_wait(client, carol, monkeypatch):
-    monkeypatch.setattr(attempts, "FAILED", Limit("failed", most=5, seconds=1))
+def test_after_five_wrong_passwords_the_right_one_has_to_wait(client, carol, settings):
+    settings.SIGN_IN_TRIES = {**settings.SIGN_IN_TRIES, "account": (5, 1)}
     for _ in range(5):
         client.post(LOGIN, {"login": PHONE, "password": "no"})
     answer = client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
@@ -272,7 +271,7 @@ def test_no_page_of_a_members_own_is_kept_by_a_cache(client, carol, page):
 
 def test_however_many_guess_at_once_only_five_are_heard(carol):
     with ThreadPoolExecutor(20) as pool:
-        heard = list(pool.map(lambda _: attempts.FAILED.take(PHONE), range(20)))
+        heard = list(pool.map(lambda _: attempts.for_account().take(PHONE), range(20)))
     assert heard.count(True) == 5
 
 
