@@ -103,7 +103,8 @@ def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
     closure.next_attempt_at = now + min(FIRST_WAIT * 2 ** min(closure.attempts, 10), LONGEST_WAIT)
     closure.error = _kind_of(error)
     closure.save(update_fields=["attempts", "state", "next_attempt_at", "error"])
-    log.warning("closure.failed", closure=closure.pk, step=closure.step, attempts=closure.attempts, error=closure.error)
+    tell = log.error if closure.state == State.BLOCKED else log.warning
+    tell("closure.failed", closure=closure.pk, step=closure.step, attempts=closure.attempts, error=closure.error)
 
 
 def _kind_of(error: Exception) -> str:

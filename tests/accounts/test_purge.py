@@ -104,12 +104,14 @@ def test_a_poisoned_row_blocks_its_owner_and_nobody_else(alice, now):
     assert User.objects.get(pk=alice.pk).email == "alice@example.com"
 
 
-def test_what_keeps_failing_is_shown_as_blocked_and_tried_again_all_the_same(alice, now):
+def test_what_keeps_failing_is_shown_as_blocked_and_tried_again_all_the_same(alice, now, caplog):
     leaving(alice, now=now)
     poison(alice)
     for _ in range(purge.PATIENCE):
+        assert "ERROR" not in {record.levelname for record in caplog.records}
         services.purge_due(now=now)
         now += purge.LONGEST_WAIT
+    assert caplog.records[-1].levelname == "ERROR"
     assert Closure.objects.get(member=alice).state == "blocked"
     cure()
     assert services.purge_due(now=now) == 1
