@@ -120,6 +120,8 @@ class PaymentAdmin(Books):
         "paid_at",
         "next_attempt_at",
         "attempts",
+        "decided_at",
+        "decider",
     )
     readonly_fields = fields
     inlines = (EventInline, RefundInline)
@@ -127,14 +129,13 @@ class PaymentAdmin(Books):
 
     @admin.action(description="已核对，了结可疑的付款", permissions=["resolve"])
     def resolve(self, request: HttpRequest, chosen: QuerySet[Payment]) -> None:
-        done = 0
-        for payment in chosen:
-            try:
-                services.resolve_suspect(payment_id=payment.pk, by=cast("User", request.user))
-                done += 1
-            except services.NotSuspect:
-                continue
+        ids, by = chosen.values_list("pk", flat=True), cast("User", request.user)
+        done = services.resolve_suspects(payment_ids=ids, by=by, now=timezone.now())
         self.message_user(request, f"了结了 {done} 笔", messages.SUCCESS if done else messages.WARNING)
+
+    @admin.display(description="了结人")
+    def decider(self, payment: Payment) -> str:
+        return f"#{payment.decided_by_id}" if payment.decided_by_id else "—"
 
     def has_resolve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("courses.resolve_payment")
@@ -171,13 +172,8 @@ class RefundAdmin(Books):
 
     @admin.action(description="重新发起失败的退款", permissions=["retry"])
     def retry(self, request: HttpRequest, chosen: QuerySet[Refund]) -> None:
-        done = 0
-        for refund in chosen:
-            try:
-                services.retry_refund(refund_id=refund.pk, now=timezone.now())
-                done += 1
-            except services.NotFailed:
-                continue
+        ids, by = chosen.values_list("pk", flat=True), cast("User", request.user)
+        done = services.retry_refunds(refund_ids=ids, by=by, now=timezone.now())
         self.message_user(request, f"重新发起了 {done} 笔", messages.SUCCESS if done else messages.WARNING)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
@@ -188,7 +184,17 @@ class RefundAdmin(Books):
 class PaymentEventAdmin(Books):
     list_display = ("event_id", "channel", "kind", "outcome", "received_at")
     list_filter = ("outcome", "kind")
-    fields = ("channel", "event_id", "kind", "payment", "facts", "outcome", "received_at")
+    fields = (
+        "channel",
+        "event_id",
+        "kind",
+        "payment",
+        "facts",
+        "outcome",
+        "received_at",
+        "next_attempt_at",
+        "attempts",
+    )
     readonly_fields = fields
 
 

@@ -1,6 +1,6 @@
 """The inbox: what the channels told us, without what it says of the buyer."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pgtrigger
 from django.db import models
@@ -13,10 +13,9 @@ from courses.models.payments import Payment
 
 
 class PaymentEventQuerySet(models.QuerySet["PaymentEvent"]):
-    def stranded(self, before: datetime) -> "PaymentEventQuerySet":
-        """Keep notices that came and were never applied: the process died in between."""
-        received = self.filter(outcome=PaymentEvent.Outcome.RECEIVED, received_at__lt=before)
-        return received.order_by("received_at", "pk")
+    def stranded(self, now: datetime) -> "PaymentEventQuerySet":
+        """Keep notices that came and were never applied: the process died in between, or something was in the way."""
+        return self.filter(next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
 
 
 class PaymentEvent(models.Model):
@@ -24,6 +23,9 @@ class PaymentEvent(models.Model):
 
     Only the facts that settling needs are kept; who the buyer is, and the token of an agreement, never get here.
     """
+
+    # Whoever took it in applies it at once; only then is it anybody else's.
+    FIRST_PATIENCE = timedelta(seconds=30)
 
     class Kind(models.TextChoices):
         TRADE = "trade", "交易"
@@ -48,6 +50,8 @@ class PaymentEvent(models.Model):
     facts = models.JSONField("内容")
     outcome = models.CharField("结果", max_length=12, choices=Outcome.choices, default=Outcome.RECEIVED)
     received_at = models.DateTimeField("收到时间")
+    next_attempt_at = models.DateTimeField("下次处理", null=True)
+    attempts = models.PositiveSmallIntegerField("已重新处理次数", default=0)
 
     objects = PaymentEventQuerySet.as_manager()
 
@@ -55,17 +59,24 @@ class PaymentEvent(models.Model):
         verbose_name = verbose_name_plural = "支付通知"
         default_permissions = ("view",)
         indexes = [
-            models.Index(fields=["received_at", "id"], condition=Q(outcome="received"), name="notices_not_applied"),
+            models.Index(
+                fields=["next_attempt_at", "id"], condition=Q(next_attempt_at__isnull=False), name="notices_by_attempt"
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["channel", "event_id"], name="a_notice_is_stored_once"),
+            models.CheckConstraint(
+                condition=Q(outcome="received", next_attempt_at__isnull=False)
+                | (~Q(outcome="received") & Q(next_attempt_at=None)),
+                name="received_notices_and_only_they_wait",
+            ),
         ]
         triggers = [
             pgtrigger.Protect(name="notices_stay", operation=pgtrigger.Delete),
             pgtrigger.Protect(
                 name="notices_never_change",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.AnyChange(exclude=["outcome", "account"]),
+                condition=pgtrigger.AnyChange(exclude=["outcome", "account", "next_attempt_at", "attempts"]),
             ),
             pgtrigger.Protect(
                 name="an_outcome_is_written_once",
@@ -86,7 +97,17 @@ class PaymentEvent(models.Model):
         purpose = "支付渠道发来的付款通知"
         owner = "payment__order__member"
         on_close = {"account": None}
-        kept = {"channel", "event_id", "kind", "payment", "facts", "outcome", "received_at"}
+        kept = {
+            "channel",
+            "event_id",
+            "kind",
+            "payment",
+            "facts",
+            "outcome",
+            "received_at",
+            "next_attempt_at",
+            "attempts",
+        }
         until = after("received_at", years=KEPT_YEARS)
         because = BECAUSE
 

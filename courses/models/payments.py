@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -59,6 +60,10 @@ class Payment(models.Model):
     paid_at = models.DateTimeField("付款时间", null=True)
     next_attempt_at = models.DateTimeField("下次联系渠道", null=True)
     attempts = models.PositiveSmallIntegerField("已联系次数", default=0)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name="了结人"
+    )
+    decided_at = models.DateTimeField("了结时间", null=True)
 
     objects = PaymentQuerySet.as_manager()
 
@@ -91,6 +96,10 @@ class Payment(models.Model):
                 name="only_debits_are_sent_later_and_name_an_account",
             ),
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="a_payment_is_more_than_nothing"),
+            # Who decided may have left since; when they did stays.
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | Q(decided_at__isnull=False), name="who_decided_a_payment_did_it_once"
+            ),
         ]
 
     class PersonalData:
@@ -112,7 +121,9 @@ class Payment(models.Model):
             "paid_at",
             "next_attempt_at",
             "attempts",
+            "decided_at",
         }
+        actors = {"decided_by"}
         until = after("created_at", years=KEPT_YEARS)
         because = BECAUSE
 

@@ -54,7 +54,7 @@ class Sandbox(ThreadingHTTPServer):
 
     @property
     def pages_url(self) -> str:
-        """Name another origin than the gateway's: Alipay's pages lie on other hosts, which a browser is strict about."""
+        """Name an origin other than the gateway's: Alipay's pages lie on other hosts, and browsers tell."""
         return f"http://localhost:{self.server_address[1]}"
 
     def run(self) -> None:

@@ -29,12 +29,11 @@ from courses.services.payments import (
     submit_due_debits,
 )
 from courses.services.payments import look_soon as look_for_payment
-from courses.services.refunds import NotFailed, retry_refund, submit_due_refunds
+from courses.services.refunds import retry_refunds, submit_due_refunds
 from courses.services.settling import (
-    NotSuspect,
     apply_stranded_notices,
     receive_notice,
-    resolve_suspect,
+    resolve_suspects,
     settle,
 )
 
@@ -42,10 +41,8 @@ __all__ = [
     "AccountNotLive",
     "AlreadyOwned",
     "NotCancellable",
-    "NotFailed",
     "NotPayable",
     "NotRefundable",
-    "NotSuspect",
     "PaymentUnderWay",
     "add_course",
     "add_demo_courses",
@@ -65,8 +62,8 @@ __all__ = [
     "price",
     "query_silent_payments",
     "receive_notice",
-    "resolve_suspect",
-    "retry_refund",
+    "resolve_suspects",
+    "retry_refunds",
     "settle",
     "start_payment",
     "submit_due_debits",

@@ -1,5 +1,6 @@
 """Money that goes back: owed in one transaction, sent by the clock."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 
@@ -8,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import services as accounts
+from accounts.models import User
 from courses import gateways
 from courses.models import Payment, Refund
 from courses.services import sweeping
@@ -19,10 +21,6 @@ TOLD = {
     Refund.Reason.LATE: "有一笔付款在订单关闭之后才到账，已经全额退回原来的付款渠道。",
     Refund.Reason.DOUBLE: "同一门课程重复付了款，多付的一笔已经全额退回原来的付款渠道。",
 }
-
-
-class NotFailed(Exception):
-    """The refund is on its way, or done."""
 
 
 def owe(payment: Payment, *, reason: str, now: datetime) -> Refund:
@@ -92,14 +90,12 @@ def _write_refusal(refund: Refund, refusal: gateways.Refused) -> None:
 
 
 @transaction.atomic
-def retry_refund(*, refund_id: int, now: datetime) -> Refund:
-    """Try a refund again that the channel refused too often.
+def retry_refunds(*, refund_ids: Iterable[int], by: User, now: datetime) -> int:
+    """Try refunds again that the channel refused too often.
 
-    :raises NotFailed: when it did not, so a repeated click is harmless
+    Those that are on their way or done stay as they are, so a repeated click is harmless; return how many were tried.
     """
-    refund = Refund.objects.select_for_update().get(pk=refund_id)
-    if refund.state != Refund.State.FAILED:
-        raise NotFailed
-    refund.state, refund.next_attempt_at, refund.attempts = Refund.State.REQUESTED, now, 0
-    refund.save(update_fields=["state", "next_attempt_at", "attempts"])
-    return refund
+    failed = Refund.objects.failed().filter(pk__in=list(refund_ids))
+    retried = failed.update(state=Refund.State.REQUESTED, next_attempt_at=now, attempts=0)
+    log.info("refund.retried", refunds=retried, by=by.pk)
+    return retried

@@ -1,6 +1,7 @@
 """The one door through which "it was paid" comes in, whoever says so."""
 
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from datetime import datetime
 
 import structlog
 from django.db import transaction
@@ -9,16 +10,11 @@ from accounts.models import User
 from courses import gateways
 from courses.gateways import TradeState
 from courses.models import Enrollment, Order, Payment, PaymentEvent, Refund
-from courses.services import payment_accounts, refunds
+from courses.services import payment_accounts, refunds, sweeping
 
 log = structlog.get_logger(__name__)
 Outcome = PaymentEvent.Outcome
-STRANDED_AFTER = timedelta(seconds=30)
 AT_ONCE = 50
-
-
-class NotSuspect(Exception):
-    """The payment is not doubtful."""
 
 
 @transaction.atomic
@@ -59,18 +55,15 @@ def _suspect(payment: Payment, *, reason: str) -> Outcome:
 
 
 @transaction.atomic
-def resolve_suspect(*, payment_id: int, by: User) -> Payment:
-    """Close a doubtful attempt that the staff have looked into; what was taken went back at the channel.
+def resolve_suspects(*, payment_ids: Iterable[int], by: User, now: datetime) -> int:
+    """Close doubtful attempts that the staff have looked into; what was taken went back at the channel.
 
-    :raises NotSuspect: when it is not doubtful (any more), so a repeated click is harmless
+    Those that are not doubtful (any more) stay as they are, so a repeated click is harmless; return how many were.
     """
-    payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment_id)
-    if payment.state != Payment.State.SUSPECT:
-        raise NotSuspect
-    payment.state = Payment.State.CLOSED
-    payment.save(update_fields=["state"])
-    log.info("payment.resolved", payment=payment.pk, by=by.pk)
-    return payment
+    suspects = Payment.objects.suspect().filter(pk__in=list(payment_ids))
+    resolved = suspects.update(state=Payment.State.CLOSED, decided_by=by, decided_at=now)
+    log.info("payment.resolved", payments=resolved, by=by.pk)
+    return resolved
 
 
 def _not_paid(payment: Payment, trade: gateways.Trade) -> Outcome:
@@ -119,9 +112,8 @@ def receive_notice(*, channel: str, notice: gateways.Notice, now: datetime) -> O
         return Outcome.DUPLICATE
     try:
         return _apply(event, notice, now=now)
-    except Exception:
-        # It is stored: the channel need not repeat itself, and staff find the reason in the log.
-        log.exception("notice.stranded", notice=event.pk)
+    except Exception as error:
+        _strand(event, error)
         return Outcome.RECEIVED
 
 
@@ -138,6 +130,7 @@ def _store(*, channel: str, notice: gateways.Notice, now: datetime) -> PaymentEv
             "account": payment_accounts.find(channel=channel, agreement=agreement) if agreement else None,
             "facts": notice.facts(),
             "received_at": now,
+            "next_attempt_at": now + PaymentEvent.FIRST_PATIENCE,
         },
     )
     return event
@@ -154,20 +147,44 @@ def _apply(event: PaymentEvent, notice: gateways.Notice, *, now: datetime) -> Ou
         outcome = settle(channel=event.channel, trade=notice.trade, now=now)
     elif notice.agreement:
         outcome = payment_accounts.confirm_agreement(channel=event.channel, agreement=notice.agreement, now=now)
-    PaymentEvent.objects.filter(pk=event.pk).update(outcome=outcome)
+    PaymentEvent.objects.filter(pk=event.pk).update(outcome=outcome, next_attempt_at=None)
     return outcome
 
 
 def apply_stranded_notices(*, now: datetime) -> int:
-    """Apply notices that were stored and never applied.
+    """Apply notices that were stored and never applied; one that cannot be applied keeps no other from it."""
+    for done in range(AT_ONCE):
+        event = _claim_stranded(now)
+        if event is None:
+            return done
+        _apply_stranded(event, now)
+    return AT_ONCE
 
-    A notice about an agreement was stored without its token: its account asks the channel itself, by its own clock.
+
+@transaction.atomic
+def _claim_stranded(now: datetime) -> PaymentEvent | None:
+    event = PaymentEvent.objects.stranded(now).select_for_update(skip_locked=True, of=("self",)).first()
+    if event is not None:
+        sweeping.put_off(event, now=now)
+        event.save(update_fields=["next_attempt_at", "attempts"])
+    return event
+
+
+def _apply_stranded(event: PaymentEvent, now: datetime) -> None:
+    """Apply one notice from what was stored of it.
+
+    One about an agreement was stored without its token: its account asks the channel itself, by its own clock.
     """
-    stranded = list(PaymentEvent.objects.stranded(now - STRANDED_AFTER)[:AT_ONCE])
-    for event in stranded:
+    try:
         trade = _trade_from(event.facts) if event.kind == PaymentEvent.Kind.TRADE and event.facts else None
         _apply(event, gateways.Notice(event.event_id, trade=trade), now=now)
-    return len(stranded)
+    except Exception as error:
+        _strand(event, error)
+
+
+def _strand(event: PaymentEvent, error: Exception) -> None:
+    """Say that a stored notice is left to the clock, and what kind of error was in the way: a message quotes rows."""
+    log.error("notice.stranded", notice=event.pk, attempts=event.attempts, error=type(error).__name__)
 
 
 def _trade_from(facts: dict[str, str]) -> gateways.Trade:

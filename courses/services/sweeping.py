@@ -13,7 +13,7 @@ import structlog
 from django.core.cache import cache
 
 from courses import gateways
-from courses.models import Payment, PaymentAccount, Refund
+from courses.models import Payment, PaymentAccount, PaymentEvent, Refund
 
 AT_ONCE = 50
 REST = 10
@@ -76,7 +76,7 @@ def pause(attempts: int) -> timedelta:
     return PAUSES[min(attempts, len(PAUSES) - 1)]
 
 
-def put_off(row: Payment | PaymentAccount | Refund, *, now: datetime) -> None:
+def put_off(row: Payment | PaymentAccount | PaymentEvent | Refund, *, now: datetime) -> None:
     """Plan the next attempt before the present one is made, without saving."""
     row.next_attempt_at = now + pause(row.attempts)
     row.attempts += 1

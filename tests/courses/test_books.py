@@ -11,11 +11,16 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def finance(client):
-    return sign_in(client, make_staff(role="财务"))
+def accountant(db):
+    return make_staff(role="财务")
 
 
-def test_a_doubtful_payment_waits_on_the_front_page_until_it_is_resolved(finance, order, notice, tell):
+@pytest.fixture
+def finance(client, accountant):
+    return sign_in(client, accountant)
+
+
+def test_a_doubtful_payment_waits_on_the_front_page_until_it_is_resolved(finance, accountant, order, notice, tell, now):
     payment = make_payment(order)
     tell(notice(payment, total_amount="0.01"))
     assert "笔付款可疑" in finance.get("/admin/").content.decode()
@@ -24,7 +29,9 @@ def test_a_doubtful_payment_waits_on_the_front_page_until_it_is_resolved(finance
     assert "badge--danger" in page
     assert payment.out_trade_no in page
     finance.post(queue, {"action": "resolve", "_selected_action": [payment.pk]})
-    assert Payment.objects.get().state == "closed"
+    resolved = Payment.objects.get()
+    assert (resolved.state, resolved.decided_by) == ("closed", accountant)
+    assert resolved.decided_at >= now
     assert "笔付款可疑" not in finance.get("/admin/").content.decode()
 
 

@@ -1,12 +1,16 @@
 """A channel that answers nonsense, late or never keeps nobody waiting and loses nothing."""
 
 import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event, Thread
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
 from courses import gateways, services
+from courses.gateways import alipay_client
 from courses.models import Order, Payment
 from courses.sandbox.server import Mood
 from tests.courses.test_paying import start
@@ -93,3 +97,44 @@ def test_an_answer_about_another_trade_is_no_answer(order, cashier, buyer, monke
     monkeypatch.setattr(cashier.api, "_trade", lambda _: cashier.book.trade(out_trade_no=other))
     with pytest.raises(gateways.ChannelDown):
         gateways.get("alipay").query(out_trade_no="X")
+
+
+class Dripper(BaseHTTPRequestHandler):
+    """Answers one byte at a time, each before anybody's patience ends; or all at once, without an end."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        with suppress(OSError):
+            while not self.server.released.wait(self.server.pause):
+                self.wfile.write(self.server.drop)
+
+    def log_message(self, *_) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def dripper(settings, cashier):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Dripper)
+    server.daemon_threads, server.released, server.pause, server.drop = True, Event(), 0.05, b" "
+    Thread(target=server.serve_forever, args=[0.05], daemon=True).start()
+    settings.ALIPAY = {**settings.ALIPAY, "gateway": f"http://127.0.0.1:{server.server_port}/gateway.do"}
+    yield server
+    server.released.set()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_channel_that_drips_its_answer_is_down_after_a_while(dripper, monkeypatch):
+    monkeypatch.setattr(alipay_client, "LONGEST_ANSWER", 0.5)
+    begun = time.monotonic()
+    with pytest.raises(gateways.ChannelDown):
+        gateways.get("alipay").query(out_trade_no="A1")
+    assert time.monotonic() - begun < 2
+
+
+def test_a_channel_whose_answer_never_ends_is_down(dripper):
+    dripper.pause, dripper.drop = 0, b" " * 64 * 1024
+    with pytest.raises(gateways.ChannelDown, match="ReadError"):
+        gateways.get("alipay").query(out_trade_no="A1")

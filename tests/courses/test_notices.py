@@ -21,6 +21,10 @@ def payment(order):
     return make_payment(order)
 
 
+def fail(*_, **__):
+    raise RuntimeError("the database went away")
+
+
 def in_parallel(posts: list[dict[str, str]]) -> list[str]:
     def send(fields: dict[str, str]) -> str:
         try:
@@ -179,9 +183,6 @@ def test_a_notice_needs_no_session_and_leaves_none(client, payment, notice):
 
 
 def test_a_notice_that_could_not_be_applied_is_applied_by_the_clock(payment, notice, tell, clock, monkeypatch, now):
-    def fail(**_):
-        raise RuntimeError("the database went away")
-
     with monkeypatch.context() as broken:
         broken.setattr(settling, "settle", fail)
         assert tell(notice(payment)).content == b"success"
@@ -189,3 +190,29 @@ def test_a_notice_that_could_not_be_applied_is_applied_by_the_clock(payment, not
     clock(now + timedelta(minutes=1))
     assert PaymentEvent.objects.get().outcome == "applied"
     assert Order.objects.get().is_paid
+
+
+def test_a_notice_that_can_never_be_applied_starves_no_other(order, bob, notice, tell, clock, monkeypatch, now, caplog):
+    poisoned, sound = make_payment(order), make_payment(make_order(member=bob))
+    with monkeypatch.context() as broken:
+        broken.setattr(settling, "_apply", fail)
+        tell(notice(poisoned))
+        tell(notice(sound))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''%'', OLD; END'")
+        cursor.execute(
+            "CREATE TRIGGER poison BEFORE UPDATE ON courses_payment FOR EACH ROW"
+            f" WHEN (OLD.id = {poisoned.pk}) EXECUTE FUNCTION poison()"
+        )
+    caplog.clear()
+    settling.apply_stranded_notices(now=now + timedelta(minutes=1))
+    assert Enrollment.objects.live().for_member(bob).exists()
+    stranded = PaymentEvent.objects.get(payment=poisoned)
+    assert (stranded.outcome, stranded.attempts) == ("received", 1)
+    assert stranded.next_attempt_at > now + timedelta(minutes=1)
+    assert "notice.stranded" in caplog.text
+    assert poisoned.out_trade_no not in caplog.text
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER poison ON courses_payment")
+    clock(now + timedelta(minutes=10))
+    assert Order.objects.get(pk=order.pk).is_paid
