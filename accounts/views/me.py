@@ -13,7 +13,7 @@ from accounts.forms import ProfileForm
 from accounts.models import User
 from accounts.phone import masked, masked_email
 from consent import inventory
-from consent.models import Acceptance, Document
+from consent.standing import last_words
 
 GROUPS = {
     "accounts": "账号与登录",
@@ -37,16 +37,9 @@ def me(request: HttpRequest) -> HttpResponse:
         "phone": masked(member.phone),
         "email": masked_email(member.email),
         "holdings": holdings(member),
-        "acceptances": last_words(member),
+        "acceptances": last_words(member_id=member.pk),
     }
     return render(request, "accounts/me.html", shown)
-
-
-def last_words(member: User) -> list[dict[str, Any]]:
-    """Read what a member last said about each text, without the texts themselves."""
-    said = Acceptance.objects.for_member(member).standing(Document.Kind.values)
-    rows = said.values("action", "at", "document__kind", "document__version", "document__title")
-    return [{**row, "action": Acceptance.Action(row["action"]).label} for row in rows]
 
 
 def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int]]]]:

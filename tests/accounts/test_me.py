@@ -1,5 +1,7 @@
 """我的信息, and the demo's inbox."""
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -32,6 +34,20 @@ def test_a_member_sees_what_they_agreed_to_and_nobody_elses(client, documents, a
     page = words(sign_in(client, alice).get("/me/"))
     assert f"{documents['privacy'].title}（{documents['privacy'].version} 版）" in page
     assert f"{documents['agreement'].title}（" not in page
+
+
+def test_a_member_sees_only_the_last_word_on_each_text(client, documents, alice, now):
+    from consent.services import Origin, accept, withdraw
+
+    nowhere = Origin(ip=None, browser="")
+    sign_in(client, alice)
+    accept(member=alice, documents=[documents["payment_account"]], origin=nowhere, now=now)
+    assert "同意，" in words(client.get("/me/"))
+    withdraw(member=alice, kind="payment_account", now=now + timedelta(hours=1))
+    page = words(client.get("/me/"))
+    assert page.count(documents["payment_account"].title) == 1
+    at = timezone.localtime(now + timedelta(hours=1))
+    assert f"撤回，{at:%Y-%m-%d %H:%M}" in page
 
 
 def test_a_member_sees_how_much_is_kept_of_what_and_why(client, alice, now):
