@@ -50,11 +50,24 @@ def drop_unproven_members(*, now: datetime) -> int:
     return _forget(User.objects.unproven().filter(date_joined__lt=now - UNPROVEN_KEPT)[:500])
 
 
+@transaction.atomic
 def _forget(members: QuerySet[User]) -> int:
-    ids = list(members.values_list("pk", flat=True))
+    """Erase these sign-ups, but nobody who is proving themselves at this moment: they are passed over."""
+    found = list(members.values_list("pk", flat=True))
+    ids = list(User.objects.unproven().filter(pk__in=_held(found)).values_list("pk", flat=True)) if found else []
     if ids:
         inventory.erase(member_ids=ids)
     return len(ids)
+
+
+def _held(member_ids: list[int]) -> list[int]:
+    """Lock these members and their addresses, which an entered code changes; return whom nobody else holds."""
+    locked = User.objects.select_for_update(skip_locked=True).filter(pk__in=member_ids)
+    pks = list(locked.order_by("pk").values_list("pk", flat=True))
+    addresses = EmailAddress.objects.filter(user__in=pks)
+    free = list(addresses.select_for_update(skip_locked=True).values_list("pk", flat=True))
+    busy = set(addresses.exclude(pk__in=free).values_list("user", flat=True))
+    return [pk for pk in pks if pk not in busy]
 
 
 @transaction.atomic
