@@ -19,6 +19,7 @@ from consent.fields import KeyedHashField, SealedMixin, keyed_hash
 from consent.models import Document
 from courses.models import Course
 from tests.factories import make_course
+from tests.workers import broker_url
 
 # What the word alone cannot satisfy: constraints of the tables, told by label.
 PARTICULARS: dict[str, Any] = {
@@ -34,6 +35,7 @@ PARTICULARS: dict[str, Any] = {
         "channel_trade_no": str(uuid4()),
     },
     "courses.PaymentAccount": lambda now: {"state": "live", "signed_at": now},
+    "courses.PaymentEvent": lambda now: {"outcome": "applied"},
     "courses.Refund": lambda now: {"amount_fen": 19900, "state": "requested", "next_attempt_at": now},
 }
 
@@ -115,9 +117,10 @@ def tables() -> list[str]:
 
 
 def in_redis() -> list[str]:
+    """Read the cache and the brokers of this run; those of others beside us come and go."""
     found = []
-    for number in range(16):
-        with redis.Redis.from_url(f"{settings.REDIS_URL.rpartition('/')[0]}/{number}") as client:
+    for url in {settings.REDIS_URL, settings.CACHES["default"]["LOCATION"], broker_url()}:
+        with redis.Redis.from_url(url) as client:
             for key in client.scan_iter():
                 found += [key.decode(errors="replace"), readable(client, key)]
     return found
@@ -130,6 +133,7 @@ def readable(client: redis.Redis, key: bytes) -> str:
         b"set": client.smembers,
         b"list": lambda key: client.lrange(key, 0, -1),
         b"zset": lambda key: client.zrange(key, 0, -1),
+        b"none": lambda key: b"",  # it has expired since it was listed
     }
     value = reads[client.type(key)](key)
     return value.decode(errors="replace") if isinstance(value, bytes) else repr(value)

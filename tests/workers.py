@@ -21,12 +21,17 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+def broker_url() -> str:
+    """Name a broker that no other test uses."""
+    xdist = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return f"{settings.REDIS_URL.rpartition('/')[0]}/{4 + int(xdist) % 12}"
+
+
 class Workers:
     """Starts workers and speaks to them through a broker that no other test uses."""
 
     def __init__(self, **environment: str) -> None:
-        xdist = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-        self.broker = f"{settings.REDIS_URL.rpartition('/')[0]}/{4 + int(xdist) % 12}"
+        self.broker = broker_url()
         self.environment = {
             **os.environ,
             "DATABASE_URL": database_url(),
