@@ -18,6 +18,7 @@ ROOM = 10_000  # entries kept, and keys remembered, while it rests
 BRIDGE = "while-redis-rests"
 EVERYTHING = "*"
 READS = {"get", "get_many", "has_key"}
+ADD_TO_WHAT_IS_THERE = "return redis.call('EXISTS', KEYS[1]) == 1 and redis.call('INCRBY', KEYS[1], ARGV[1])"
 WRITES = {"add", "set", "touch", "delete", "incr", "set_many", "delete_many", "clear"}
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,18 @@ class OneClient(RedisCacheClient):
             self._only = self._client(connection_pool=pool, single_connection_client=True)
             self._pid = os.getpid()
         return self._only
+
+    def incr(self, key: str, delta: int) -> int:
+        """Add to a number in one step.
+
+        Django asks whether there is one and adds then: one that ran out in between would come back, and never run out.
+
+        :raises ValueError: when there is none
+        """
+        number = self.get_client(key, write=True).eval(ADD_TO_WHAT_IS_THERE, 1, key, delta)
+        if number is None:
+            raise ValueError(f"Key '{key}' not found.")
+        return int(number)
 
 
 class ForgivingRedisCache(RedisCache):

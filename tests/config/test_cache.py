@@ -48,6 +48,18 @@ def test_what_is_set_is_found_in_redis():
     cache.ping()
 
 
+def test_a_number_is_added_to_only_while_it_is_there_and_keeps_its_time():
+    with pytest.raises(ValueError, match="limit"):
+        cache.incr("limit")
+    assert cache.get("limit") is None
+    cache.set("limit", 1, 60)
+    assert cache.incr("limit") == 2
+    assert cache.decr("limit", 2) == 0
+    assert cache.get("limit") == 0
+    left = cache._cache.get_client().ttl(cache.make_key("limit"))
+    assert 0 < left <= 60
+
+
 @pytest.mark.parametrize("kind", ["refused", "hung"])
 def test_without_redis_this_process_still_counts(kind, request):
     broken = request.getfixturevalue(kind)
