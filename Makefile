@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export PORT ?= 8000
 export DEV_DIR ?= .dev
 export PYTHONPATH := .
-# 同一份代码由六个进程载入：不留下编译结果，每次启动都要重新编译六遍。
+# 同一份代码由七个进程载入：不留下编译结果，每次启动都要重新编译七遍。
 unexport PYTHONDONTWRITEBYTECODE
 PY := .venv/bin/python
 INSTALLED := .venv/installed-$(shell cksum < requirements-dev.txt | cut -d' ' -f1)

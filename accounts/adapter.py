@@ -92,7 +92,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_verification_code_sms(self, user: User, phone: str, code: str, **_: Any) -> None:
         text = f"验证码 {code}，{MINUTES} 分钟内有效。请勿告诉他人；不是您本人操作请忽略。"
-        self._send_sms(phone, "code", text, params={"code": code}, member=user, valid_for=CODE_VALID)
+        self._send_sms(phone, "code", text, params={"code": code}, member=user)
 
     def send_account_already_exists_sms(self, phone: str) -> None:
         text = "您的手机号已有账号，请直接登录；忘记密码可用短信验证码登录。不是您本人操作请忽略。"
@@ -110,7 +110,9 @@ class AccountAdapter(DefaultAccountAdapter):
         if services.has_reached_daily_cap(to=to, channel=Message.Channel.SMS, now=now):
             raise RateLimited
         more.setdefault("params", {})
-        services.send_message(channel=Message.Channel.SMS, to=to, body=text, template=template, now=now, **more)
+        # Whatever it says, it leaves as fast as a code would: how long it takes tells nobody who is a member.
+        sms = Message.Channel.SMS
+        services.send_message(channel=sms, to=to, body=text, template=template, valid_for=CODE_VALID, now=now, **more)
 
     # Mail
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import Message
 from consent.expiry import expire
+from consent.turns import one_at_a_time
 
 
 @shared_task
@@ -39,6 +40,7 @@ def drop_ended_sessions(**_later: object) -> int:
 
 
 @shared_task
+@one_at_a_time
 def purge_due_accounts(**_later: object) -> int:
     """Purge accounts whose closing is due; safe to run twice, and on several workers."""
     return services.purge_due(now=timezone.now())

@@ -41,6 +41,8 @@ app.conf.update(
     task_serializer="json",
     accept_content=["json"],
     timezone=settings.TIME_ZONE,
+    # Somebody waits for a code with the page open: its senders share no worker with sweeps that take long.
+    task_routes={"accounts.tasks.deliver_*": {"queue": "messages"}},
     worker_prefetch_multiplier=1,
     worker_hijack_root_logger=False,
     worker_soft_shutdown_timeout=10,

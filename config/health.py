@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from datetime import timedelta
 
 from django.core.cache import cache
 from django.db import connection, transaction
@@ -11,10 +12,12 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts.models import Message
 from config.tasks import PULSE
 
 PATIENCE = 1.0  # seconds for all probes together
 PULSE_IS_OLD_AFTER = 60.0
+SENT_WITHIN = timedelta(minutes=1)
 
 
 class Down(Exception):
@@ -71,4 +74,18 @@ def _jobs() -> None:
         raise Down("no pulse of clock and worker")
 
 
-PROBES: dict[str, Callable[[], None]] = {"database": _database, "redis": _redis, "jobs": _jobs}
+def _messages() -> None:
+    """Look for a message that nobody took up in time; one whose sending failed is planned anew, and not meant."""
+    try:
+        if Message.objects.due(timezone.now() - SENT_WITHIN).exists():
+            raise Down("nobody sends messages")
+    finally:
+        connection.close()
+
+
+PROBES: dict[str, Callable[[], None]] = {
+    "database": _database,
+    "redis": _redis,
+    "jobs": _jobs,
+    "messages": _messages,
+}

@@ -23,6 +23,8 @@ from config.embedded import demo, processes
 
 PATIENCE = 60.0
 PYTHON = sys.executable
+# Threads: one process to watch, to kill and to pay memory for; our tasks wait more than they compute.
+WORKER = ("-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency")
 ROOT = Path(__file__).resolve().parent.parent
 PEOPLE = {"医生": ("DOCTOR", "doctor@example.com"), "客服": ("SUPPORT", "support@example.com")}
 PEOPLE |= {"超级管理员": ("SUPERUSER", "admin@example.com")}
@@ -128,10 +130,11 @@ def _serve(portal: Portal) -> None:
         address = f"127.0.0.1:{portal.port}"
         portal.start("web", "-m", "gunicorn", "-c", "config/gunicorn.py", "--bind", address, "config.wsgi")
         portal.start("sandbox", "manage.py", "alipay_sandbox", "--port", os.environ["ALIPAY_SANDBOX_PORT"])
-        # Threads: one process to watch, to kill and to pay memory for; our tasks wait more than they compute.
-        portal.start("worker", "-m", "celery", "-A", "config", "worker", "--pool", "threads", "--concurrency", "4")
+        portal.start("worker", *WORKER, "4")
         portal.start("clock", "-m", "celery", "-A", "config", "beat")
         _wait_for_first_page(portal)
+        # Nobody can ask for a code before there is a page; starting it earlier would only make the page later.
+        portal.start("messenger", *WORKER, "2", "--queues", "messages")
     _introduce(portal)
     while True:
         portal.check()

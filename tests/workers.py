@@ -41,7 +41,7 @@ class Workers:
         }
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *, queues: str = "celery,messages", threads: int = 1) -> subprocess.Popen[bytes]:
         command = [
             sys.executable,
             "-m",
@@ -49,8 +49,11 @@ class Workers:
             "-A",
             "config",
             "worker",
+            "--queues",
+            queues,
             "--concurrency",
-            "1",
+            str(threads),
+            *(["--pool", "threads"] if threads > 1 else []),
             "--loglevel",
             "warning",
         ]

@@ -24,8 +24,8 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(WAITING)
 
     def due(self, now: datetime) -> "MessageQuerySet":
-        """Keep what should be sent now, the longest waiting first."""
-        return self.waiting().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+        """Keep what should be sent now: what is soon too late first, so that a code never waits behind notices."""
+        return self.waiting().filter(next_attempt_at__lte=now).order_by("expires_at", "next_attempt_at", "pk")
 
     def to_destination(self, to: str, *, channel: str, since: datetime) -> "MessageQuerySet":
         return self.filter(to_hash=hash_of_destination(to), channel=channel, created_at__gt=since)
@@ -75,7 +75,7 @@ class Message(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "邮件与短信"
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=WAITING, name="messages_waiting"),
+            models.Index(fields=["expires_at", "next_attempt_at", "id"], condition=WAITING, name="messages_waiting"),
             models.Index(fields=["to_hash", "created_at"], name="messages_to_destination"),
             models.Index(fields=["created_at"], name="messages_by_age"),
         ]

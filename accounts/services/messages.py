@@ -5,20 +5,23 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from smtplib import SMTPRecipientsRefused
+from time import monotonic
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django_cryptography.utils.crypto import InvalidToken
 
 from accounts import sms
 from accounts.models import Message, User
 from accounts.models.message import hash_of_destination
+from consent.turns import turn
 
 BATCH = 8
+LONGEST_RUN = 10  # seconds: the next beat goes on, with a moment of its own
 # As long as a network call may take, several times over: whoever died while sending is taken over after it.
 LEASE = timedelta(seconds=30)
 BACKOFF = [timedelta(seconds=s) for s in (5, 30, 120, 600, 1800, 3600, 7200)]
@@ -26,7 +29,6 @@ DAILY_CAP = {Message.Channel.SMS: 10, Message.Channel.MAIL: 30}
 CONTENT = ("to", "subject", "body", "params")
 UNREADABLE = (InvalidToken, ValueError)
 log = structlog.get_logger(__name__)
-LOCK_SPACE = 0x6D736773  # "msgs": one sender for each channel at a time
 REFUSED = (sms.SmsRefused, SMTPRecipientsRefused)
 
 
@@ -83,19 +85,24 @@ def has_reached_daily_cap(*, to: str, channel: str, now: datetime) -> bool:
 
 
 def deliver_due_messages(*, channel: str, now: datetime) -> int:
-    """Send one batch of what is due on a channel, and return how many rows were taken up.
+    """Send what is due on a channel, batch by batch, and return how many rows were taken up.
 
     One sender a channel: a mail server that hangs keeps one worker waiting, never all of them.
     """
-    if not _try_lock(channel):
-        return 0
-    try:
-        claimed = _claim(channel=channel, now=now)
-        for row, outcome in zip(claimed, _send_side_by_side(claimed, now=now), strict=True):
-            _record(row, outcome, now=now)
-        return len(claimed)
-    finally:
-        _unlock(channel)
+    taken, until = 0, monotonic() + LONGEST_RUN
+    with turn(f"accounts.messages.{channel}") as goes_on:
+        while goes_on:
+            batch = _deliver_batch(channel=channel, now=now)
+            taken += batch
+            goes_on = batch == BATCH and monotonic() < until
+    return taken
+
+
+def _deliver_batch(*, channel: str, now: datetime) -> int:
+    claimed = _claim(channel=channel, now=now)
+    for row, outcome in zip(claimed, _send_side_by_side(claimed, now=now), strict=True):
+        _record(row, outcome, now=now)
+    return len(claimed)
 
 
 def drop_outdated_messages(*, now: datetime) -> int:
@@ -178,14 +185,3 @@ def _record(row: Message, outcome: Outcome, *, now: datetime) -> None:
 
 def _emptied() -> dict[str, None]:
     return {"to": None, "subject": None, "body": None, "params": None}
-
-
-def _try_lock(channel: str) -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK_SPACE, channel])
-        return bool(cursor.fetchone()[0])
-
-
-def _unlock(channel: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", [LOCK_SPACE, channel])

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import services, sms, tasks
 from accounts.models import Message
+from accounts.services import messages
 from accounts.sms import memory
 from tests.factories import make_member, make_phone_member
 
@@ -289,3 +290,23 @@ def test_rows_are_gone_after_a_week_whoever_they_were_for(now):
     text(now - timedelta(days=6))
     assert services.drop_outdated_messages(now=now) == 1
     assert Message.objects.count() == 1
+
+
+# Codes before all else
+
+
+def test_a_code_leaves_before_notices_that_wait_longer(now, monkeypatch):
+    monkeypatch.setattr(messages, "LONGEST_RUN", 0)  # one batch
+    for number in range(20):
+        text(now - timedelta(minutes=5), body=f"通知 {number}")
+    text(now, body="123456", template="code", valid_for=timedelta(minutes=10))
+    deliver(now)
+    assert "【妇产科网】123456" in [m.signed_text for m in memory.outbox]
+    assert len(memory.outbox) == messages.BATCH
+
+
+def test_one_beat_sends_all_that_is_due(now):
+    for number in range(20):
+        text(now, body=f"通知 {number}")
+    assert deliver(now) == 20
+    assert len(memory.outbox) == 20

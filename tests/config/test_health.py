@@ -2,12 +2,14 @@
 
 import socket
 import time
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
+from accounts.services import deliver_due_messages, send_message
 from config import health
 from config.cache import ForgivingRedisCache
 from config.tasks import heartbeat
@@ -25,7 +27,7 @@ def test_the_process_is_up_without_asking_anybody(client, django_assert_num_quer
 def test_everything_works_when_clock_and_worker_have_a_pulse(client):
     heartbeat()
     answer = client.get("/readyz")
-    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "redis": "ok", "jobs": "ok"}}
+    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "redis": "ok", "jobs": "ok", "messages": "ok"}}
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -35,7 +37,15 @@ def test_no_pulse_for_a_minute_is_down(client, age):
         cache.set("config:pulse", timezone.now().timestamp() - age)
     answer = client.get("/readyz")
     assert answer.status_code == 503
-    assert answer.json()["parts"] == {"database": "ok", "redis": "ok", "jobs": "no pulse of clock and worker"}
+    said = answer.json()["parts"]
+    assert said == {"database": "ok", "redis": "ok", "jobs": "no pulse of clock and worker", "messages": "ok"}
+
+
+def test_a_message_that_nobody_takes_up_is_told(client, now):
+    send_message(channel="mail", to="alice@example.com", body="您好", now=now - timedelta(minutes=2))
+    assert client.get("/readyz").json()["parts"]["messages"] == "nobody sends messages"
+    deliver_due_messages(channel="mail", now=now)
+    assert client.get("/readyz").json()["parts"]["messages"] == "ok"
 
 
 def test_a_hung_redis_is_named_within_two_seconds(client, monkeypatch):
