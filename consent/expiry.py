@@ -46,5 +46,9 @@ def _guards() -> list[str]:
     return [
         trigger.get_uri(model)
         for model, trigger in pgtrigger.registered()
-        if model in with_a_term and isinstance(trigger, pgtrigger.Protect) and pgtrigger.Delete in trigger.operation
+        if model in with_a_term and isinstance(trigger, pgtrigger.Protect) and _concerns_deleting(trigger)
     ]
+
+
+def _concerns_deleting(trigger: pgtrigger.Trigger) -> bool:
+    return trigger.operation is not None and pgtrigger.Delete in trigger.operation
