@@ -9,5 +9,5 @@ urlpatterns = [
     path("complaints/new/<slug:kind>/", views.new_case, name="new"),
     path("complaints/<str:code>/", views.claimed_case, name="claimed_case"),
     path("me/complaints/", views.my_cases, name="my_cases"),
-    path("me/complaints/<str:number>/", views.my_case, name="my_case"),
+    path("me/complaints/<slug:number>/", views.my_case, name="my_case"),
 ]

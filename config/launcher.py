@@ -134,7 +134,7 @@ def _serve(portal: Portal) -> None:
         portal.start("clock", "-m", "celery", "-A", "config", "beat")
         _wait_for_first_page(portal)
         # Nobody can ask for a code before there is a page; starting it earlier would only make the page later.
-        portal.start("messenger", *WORKER, "2", "--queues", "messages")
+        portal.start("messenger", *WORKER, "2", "--queues", "messages", "--hostname", "messenger@%h")
     _introduce(portal)
     while True:
         portal.check()

@@ -18,6 +18,7 @@ from accounts.services.messages import (
     notify,
     send_message,
 )
+from accounts.services.profile import set_name
 from accounts.services.purge import purge_due
 from accounts.services.registration import (
     drop_unproven_claims,
@@ -55,6 +56,7 @@ __all__ = [
     "register",
     "send_confirmation_code",
     "send_message",
+    "set_name",
     "sign_out_everywhere",
     "withdraw_closure",
 ]

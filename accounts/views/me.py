@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.apps import apps
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
@@ -9,22 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import services
 from accounts.forms import ProfileForm
 from accounts.models import User
 from accounts.phone import masked, masked_email
 from consent import inventory
 from consent.standing import last_words
 
-GROUPS = {
-    "accounts": "账号与登录",
-    "account": "账号与登录",
-    "mfa": "账号与登录",
-    "usersessions": "账号与登录",
-    "admin": "账号与登录",
-    "consent": "同意与说明",
-    "courses": "学习与订单",
-    "complaints": "投诉与咨询",
-}
+# To a member, what Django and allauth keep is part of their account.
+ACCOUNT = {"account", "admin", "mfa", "usersessions"}
 
 
 @transaction.non_atomic_requests  # two questions that need not agree: no transaction is opened for them
@@ -44,10 +38,15 @@ def me(request: HttpRequest) -> HttpResponse:
 
 def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int]]]]:
     """Group what is kept about a member: name, purpose and number of rows of each kind."""
-    groups: dict[str, list[tuple[str, str, int]]] = {title: [] for title in GROUPS.values()}
+    groups: dict[str, list[tuple[str, str, int]]] = {}
     for entry, number in inventory.counts(member_id=member.pk):
-        groups[GROUPS[entry.model._meta.app_label]].append((entry.name, entry.purpose, number))
-    return [(title, kinds) for title, kinds in groups.items() if kinds]
+        groups.setdefault(_group_of(entry), []).append((entry.name, entry.purpose, number))
+    return list(groups.items())
+
+
+def _group_of(entry: inventory.Entry) -> str:
+    app = entry.model._meta.app_label
+    return str(apps.get_app_config("accounts" if app in ACCOUNT else app).verbose_name)
 
 
 @login_required
@@ -57,7 +56,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     member: Any = request.user
     form = ProfileForm(request.POST or None, instance=member)
     if form.is_valid():
-        form.save()
+        services.set_name(member=member, name=form.cleaned_data["name"])
         messages.success(request, "已保存")
         return redirect("accounts:me")
     return render(request, "accounts/profile.html", {"form": form})

@@ -1,14 +1,17 @@
 """我的信息, and the demo's inbox."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.utils import timezone
 
 from accounts import inbox, services, sms
 from accounts.phone import masked, masked_email
+from consent import inventory
 from tests.factories import make_phone_member, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +58,16 @@ def test_a_member_sees_how_much_is_kept_of_what_and_why(client, alice, now):
     page = words(sign_in(client, alice).get("/me/"))
     assert "邮件与短信" in page
     assert "给您发送验证码和通知" in page
+
+
+def test_what_is_kept_is_grouped_by_app_and_an_app_of_tomorrow_has_its_group(client, alice, now, monkeypatch):
+    services.notify(member=alice, subject="主题", text="内容", now=now)
+    assert "<h3>会员</h3>" in words(sign_in(client, alice).get("/me/"))
+    tomorrows = SimpleNamespace(_meta=SimpleNamespace(app_label="bookmarks"))
+    kept = SimpleNamespace(model=tomorrows, name="书签", purpose="找回读过的地方")
+    monkeypatch.setitem(apps.app_configs, "bookmarks", SimpleNamespace(verbose_name="书签与笔记"))
+    monkeypatch.setattr(inventory, "counts", lambda **_: [(kept, 1)])
+    assert "<h3>书签与笔记</h3>" in words(client.get("/me/"))
 
 
 def test_nobody_sees_the_page_without_signing_in(client):
