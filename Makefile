@@ -41,7 +41,7 @@ bench: $(INSTALLED) ## 页面的开销与底线之比（ONLY=名字 只跑一项
 
 clean: ## 删掉虚拟环境与演示数据，从头开始
 	@$(FIND_PYTHON); $$python -m config.embedded.cleaning
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 
 lock: $(INSTALLED) ## 重新锁定依赖
 	$(COMPILE) pyproject.toml -o requirements.txt

@@ -37,7 +37,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.forms",
-    "heroicons",
     "pgtrigger",
     "django_structlog",
     "allauth",
