@@ -18,7 +18,7 @@ class SessionStore(cached_db.SessionStore):
 
     def cycle_key(self) -> None:
         """Go on under a new key; the row is made when the session is saved, at the end of the request."""
-        data, old = self._session, self.session_key
+        data, old = self._session, self.session_key  # type: ignore[attr-defined]  # the stubs lack it
         self._session_key = self._get_new_session_key()
         self._session_cache = data
         self.modified = self.is_new = True

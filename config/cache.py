@@ -34,12 +34,12 @@ class OneClient(RedisCacheClient):
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
         if self._pid != os.getpid():  # the connection of a process that forked is not shared with its child
-            pool = self._get_connection_pool(write=True)
-            self._only = self._client(connection_pool=pool, single_connection_client=True)
+            pool = self._get_connection_pool(write=True)  # type: ignore[attr-defined]  # the stubs lack it
+            self._only = self._client(connection_pool=pool, single_connection_client=True)  # type: ignore[attr-defined]
             self._pid = os.getpid()
         return self._only
 
-    def incr(self, key: str, delta: int) -> int:
+    def incr(self, key: Any, delta: int) -> int:
         """Add to a number in one step.
 
         Django asks whether there is one and adds then: one that ran out in between would come back, and never run out.

@@ -102,7 +102,8 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _start_servers(home: Path, running: "list[subprocess.Popen[bytes]]", *, scratch: bool) -> None:
     """Start what our environment does not name, and write down where it listens."""
-    kept, urls = demo.keys(home), {}
+    kept = demo.keys(home)
+    urls: dict[str, str] = {}
     chosen: list[servers.Valkey | servers.Postgres] = []
     if not os.environ.get("REDIS_URL"):
         chosen.append(valkey := servers.Valkey(home, kept["valkey"], scratch=scratch))
