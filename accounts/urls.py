@@ -4,7 +4,8 @@ from accounts import views
 
 app_name = "accounts"
 urlpatterns = [
-    # Before allauth's own at the same address: see accounts/views/codes.py and devices.py.
+    # Before allauth's own at the same address: see sign_in.py, codes.py and devices.py in accounts/views.
+    path("account/login/", views.sign_in, name="sign_in"),
     path("account/login/code/confirm/", views.confirm_login_code),
     path("account/confirm-email/", views.confirm_email),
     path("account/sessions/", views.devices),

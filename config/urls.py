@@ -9,7 +9,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("", include("accounts.urls")),  # before allauth's: two of its pages are ours
+    path("", include("accounts.urls")),  # before allauth's: some of its pages are ours
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("", include("consent.urls")),

@@ -56,6 +56,7 @@ PUBLIC = {
     "account_complete_password_reset": "for whoever cannot sign in",
     "account_password_reset_completed": "for whoever cannot sign in",
     "mfa_authenticate": "a step of signing in",
+    "accounts:sign_in": "how one signs in",
     "accounts:closed": "the goodbye after closing, by a number that names nobody",
     "accounts:demo_inbox": "the demo's letter box; not there when no directory is set",
     "consent:gate": "the warning before professional content",

@@ -64,6 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     objects = UserManager()
 
+    signs_in_unguarded = False  # true only while a sign-in runs that found no second step
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
 
