@@ -3,12 +3,13 @@
 import base64
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 import time_machine
+from django.utils import timezone
 
 from courses import gateways
 from courses.gateways.alipay import Alipay
@@ -28,7 +29,7 @@ def address_of(alipay: Alipay, **changes) -> str:
         "out_trade_no": "20261124000000000001P1",
         "amount_fen": 19900,
         "subject": "胎心监护 A/B=C&D",
-        "expires_at": MOMENT,
+        "expires_at": timezone.now() + timedelta(minutes=30),
         "device": gateways.Device.DESKTOP,
         "return_url": "http://127.0.0.1/back/",
     }
@@ -44,7 +45,7 @@ def test_a_request_tells_beijing_time_wherever_the_server_is(alipay, monkeypatch
     time.tzset()
     try:
         with time_machine.travel(MOMENT, tick=False):
-            fields = fields_of(address_of(alipay))
+            fields = fields_of(address_of(alipay, expires_at=MOMENT))
     finally:
         monkeypatch.undo()
         time.tzset()
