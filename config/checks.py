@@ -16,6 +16,8 @@ def keys_and_places_are_apart(**_: object) -> list[CheckMessage]:
         problems.append(_error(2, "CACHE_URL is REDIS_URL", "Emptying the cache would drop queued jobs."))
     if _lies_in(settings.MEDIA_ROOT, settings.STATIC_ROOT):
         problems.append(_error(3, "MEDIA_ROOT lies in STATIC_ROOT", "Everybody could read every upload."))
+    if any(_lies_in(settings.LEDGER_DIR, place) for place in (settings.STATIC_ROOT, settings.MEDIA_ROOT)):
+        problems.append(_error(5, "LEDGER_DIR lies among files that are handed out", "Keep it apart."))
     if not settings.STAFF_SECOND_STEP:
         problems.append(_error(4, "STAFF_SECOND_STEP is off", "A stolen password would open the admin."))
     return problems

@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts import inbox
+from consent import announcements
 
 ADDRESSES = {
     "home": "home",
@@ -21,6 +22,10 @@ ADDRESSES = {
     "orders": "courses:orders",
     "payment_accounts": "courses:payment_accounts",
     "my_cases": "complaints:my_cases",
+    "consents": "consent:consents",
+    "permissions": "consent:permissions",
+    "inventory": "consent:inventory",
+    "announcements_seen": "consent:announcements_seen",
     "close": "accounts:close",
     "login": "account_login",
     "signup": "account_signup",
@@ -78,4 +83,9 @@ def tabs(path: str) -> SafeString:
 def site(request: HttpRequest) -> dict[str, object]:
     """Give every template the portal, and where in it the page is: the first part of its address, a member's tabs."""
     path = request.path
-    return {"portal": the_portal(), "section": path.split("/", 2)[1], "tabs": partial(tabs, path)}
+    return {
+        "portal": the_portal(),
+        "section": path.split("/", 2)[1],
+        "tabs": partial(tabs, path),
+        "announced": partial(announcements.unseen, request),
+    }

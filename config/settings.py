@@ -68,6 +68,8 @@ MIDDLEWARE = [
     "accounts.middleware.TooManyRequestsMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.ClosingMembersMiddleware",
+    "consent.middleware.TermsMiddleware",
+    "consent.middleware.DevicePermissionsMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -117,6 +119,8 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 MEDIA_ROOT = env.path("MEDIA_ROOT")
 MEDIA_URL = "/media/"
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
+# Outside the database and its backups: what must be known of it by nobody who could change it.
+LEDGER_DIR = env.path("LEDGER_DIR")
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STATIC_URL = "/static/"

@@ -11,7 +11,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import models
 
 from consent import inventory
-from consent.fields import KeyedHashField, SealedMixin
+from consent.fields import KeyedHashField, SealedMixin, SubjectKey
 
 OURS = ("config", "consent", "accounts", "courses", "library", "complaints", "governance")
 REQUIRED = ("clause", "purpose", "owner", "on_close")
@@ -66,7 +66,9 @@ def _declared_problems(model: Model, said: Any) -> Iterator[Error]:
         return
     entry = inventory.entry_of(model, said)
     yield from _key_problems(entry)
-    if not entry.deletes:
+    if entry.unlinks:
+        yield from _unlinked_problems(entry)
+    elif not entry.deletes:
         yield from _kept_problems(entry)
         yield from _emptied_problems(entry)
 
@@ -102,6 +104,18 @@ def _kept_problems(entry: inventory.Entry) -> Iterator[Error]:
             yield _error(6, model, f"is kept but {f.name} is neither kept nor emptied")
         if f.name in entry.kept and _names_somebody(f):
             yield _error(7, model, f"keeps {f.name}, which names its member")
+
+
+def _unlinked_problems(entry: inventory.Entry) -> Iterator[Error]:
+    """Refuse a row that stays and says more of its member than a random number does."""
+    own = {f.name: f for f in entry.model._meta.fields}
+    if not isinstance(own.get(entry.owner), SubjectKey):
+        yield _error(13, entry.model, "is unlinked, but knows its member by more than a random number", "SubjectKey")
+    telling = sorted(name for name, f in own.items() if name != entry.owner and _names_somebody(f))
+    if telling:
+        yield _error(7, entry.model, f"keeps {', '.join(telling)}, which names its member")
+    if not entry.because:
+        yield _error(5, entry.model, "is kept but does not say because of which rule")
 
 
 def _emptied_problems(entry: inventory.Entry) -> Iterator[Error]:

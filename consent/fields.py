@@ -1,4 +1,4 @@
-"""Encrypted columns and keyed-hash look-ups for personal data.
+"""Columns for personal data: encrypted, looked up by a keyed hash, or pointing by a random number.
 
 django-cryptography alone signs with SECRET_KEY, knows one key, pickles, and lets a ciphertext be moved from column to
 column. Here a ring of keys (`FIELD_KEYS`) is named inside each ciphertext, every column derives its own pair from it,
@@ -109,6 +109,17 @@ class KeyedHashField(models.BinaryField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"max_length": 32, "editable": False, **kwargs})
+
+
+class SubjectKey(models.ForeignKey):  # type: ignore[type-arg]
+    """Knows a member by a random number that stands nowhere but here and in the member's own row.
+
+    No constraint in the database: when the member's row goes, the number stays and leads to nobody.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        fixed = {"to": settings.AUTH_USER_MODEL, "to_field": "subject", "on_delete": models.DO_NOTHING}
+        super().__init__(**{**kwargs, **fixed, "db_constraint": False})
 
 
 def keyed_hash(value: str, *, purpose: str) -> bytes:

@@ -1,5 +1,6 @@
 """Boxes to tick: one for each text, never ticked beforehand."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -8,6 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from consent.models import Document
+from consent.services import Owed
 
 
 class AgreementFormMixin(forms.Form):
@@ -54,6 +56,23 @@ class AgreementFormMixin(forms.Form):
         message = f"《{document.title}》已更新为 {document.version} 版，请阅读新版后重新勾选"
         self.errors.pop(box, None)
         self.add_error(box, message)
+
+
+class AnswerForm(AgreementFormMixin):
+    """Answer the versions that a member owes an answer: binding ones by agreeing, the others by agreeing or not."""
+
+    def __init__(self, *args: Any, owed: Iterable[Owed], **kwargs: Any) -> None:
+        self.owed = list(owed)
+        self.agreement_kinds = tuple(one.version.kind for one in self.owed)
+        super().__init__(*args, **kwargs)
+        for one in self.owed:
+            self.fields[f"accept_{one.version.kind}"].required = one.is_binding
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        self.refused_kinds = [kind for kind in self.agreement_kinds if not cleaned.get(f"accept_{kind}")]
+        self.accepted_documents = [one for one in self.accepted_documents if one.kind not in self.refused_kinds]
+        return cleaned
 
 
 def _box_label(document: Document) -> str:

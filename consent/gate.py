@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from urllib.parse import urlencode, urlsplit
 
@@ -13,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from consent import origin, services
+from consent import origin, services, timeline
 from consent.models import GATE_REMEMBERED, Document
+from consent.timeline import Version
 
 COOKIE = "gate"
 SALT = "consent.gate"
@@ -24,10 +26,21 @@ class GateClosed(PermissionDenied):
     """Professional content was asked for before its warning was read."""
 
 
+def warning_in_force(now: datetime) -> Version:
+    """Return the warning that binds now.
+
+    :raises Document.DoesNotExist: when none was ever published: nobody passes then
+    """
+    warning = timeline.read().in_force(now).get(Document.Kind.GATE)
+    if warning is None:
+        raise Document.DoesNotExist
+    return warning
+
+
 def is_open(request: HttpRequest) -> bool:
     """Tell whether this person has read the warning in force."""
     now = timezone.now()
-    warning = Document.objects.current(Document.Kind.GATE, now)
+    warning = warning_in_force(now)
     age = int(GATE_REMEMBERED.total_seconds())
     seen = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age) or ""
     if seen.partition(":")[0] == warning.sha256[:16]:
@@ -39,7 +52,7 @@ def is_open(request: HttpRequest) -> bool:
 def open_gate(request: HttpRequest, response: HttpResponse) -> None:
     """Write down that the person goes on, and remember it in their browser."""
     now = timezone.now()
-    warning = Document.objects.current(Document.Kind.GATE, now)
+    warning = warning_in_force(now)
     member = request.user if request.user.is_authenticated else None
     visitor = uuid.uuid4()
     services.acknowledge(

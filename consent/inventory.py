@@ -6,12 +6,16 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         clause = "二1(2)C"              # where the policy promises it
         purpose = "课程购买"             # shown to the member
         owner = "member"                # path from a row to its member; "pk" on the member itself
-        on_close = DELETE               # or {field: value}: what the fields that go are set to
+        on_close = DELETE               # or {field: value}: what the fields that go are set to; or UNLINK
         kept = {"number", "total_fen"}  # with a dict only: what stays, because it names nobody
         until = after("completed_at", years=3)  # `consent.expiry` deletes the row then
         because = "电子商务法 第三十一条"
         actors = {"decided_by"}         # people of the staff who acted; emptied when they leave
         title = "两步验证"               # when the model's own name is not in the member's language
+        collected_with = "source"       # the field that tells with which device permission a row came
+
+UNLINK is for rows that know their member by a random number alone (`fields.SubjectKey`): they stay as they are, and
+point at nobody once the member's own row, the only place where that number stands too, has gone.
 
 Models of other packages are declared with `declare`.
 """
@@ -30,7 +34,7 @@ from django.db.models import Count, F, Func, QuerySet, Value
 
 from consent.terms import Term, after
 
-DELETE = "delete"
+DELETE, UNLINK = "delete", "unlink"
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
 
 
@@ -55,10 +59,15 @@ class Entry:
     because: str = ""
     actors: frozenset[str] = frozenset()
     title: str = ""
+    collected_with: str = ""
 
     @property
     def deletes(self) -> bool:
         return self.on_close == DELETE
+
+    @property
+    def unlinks(self) -> bool:
+        return self.on_close == UNLINK
 
     @property
     def label(self) -> str:
@@ -71,6 +80,8 @@ class Entry:
     @property
     def kept_for(self) -> str:
         """Say from when and how long a row without a name stays."""
+        if self.unlinks:
+            return "长期；注销后不再指向任何人"
         if self.until is None:
             return ""
         return f"自{self.model._meta.get_field(self.until.field).verbose_name}起 {self.until}"  # type: ignore[union-attr]
@@ -80,8 +91,12 @@ class Entry:
         """Name the row's own field that its owner is found by."""
         return self.owner.split("__")[0]
 
+    @property
+    def path_to_member_id(self) -> str:
+        return "pk" if self.owner == "pk" else f"{self.owner}__pk"
+
     def rows(self, member_ids: Iterable[int]) -> QuerySet[Any]:
-        return self.model._base_manager.filter(**{f"{self.owner}__in": list(member_ids)})
+        return self.model._base_manager.filter(**{f"{self.path_to_member_id}__in": list(member_ids)})
 
 
 _foreign: dict[str, type] = {}
@@ -115,6 +130,7 @@ def entry_of(model: type[models.Model], said: Any) -> Entry:
         because=getattr(said, "because", ""),
         actors=frozenset(getattr(said, "actors", ())),
         title=getattr(said, "title", ""),
+        collected_with=getattr(said, "collected_with", ""),
     )
 
 
@@ -170,7 +186,7 @@ def _tally(member_ids: list[int]) -> QuerySet[Any, dict[str, Any]]:
     parts = [
         kind.rows(member_ids)
         .order_by()
-        .values(of_member=F(kind.owner), of_kind=Value(kind.label))
+        .values(of_member=F(kind.path_to_member_id), of_kind=Value(kind.label))
         .annotate(rows=Count("pk"))
         for kind in entries()
     ]
@@ -194,9 +210,15 @@ def erase(*, member_ids: Iterable[int]) -> Counter[str]:
     for kind in entries():
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__in": ids}).update(**{actor: None})
-        tally[kind.label] += _delete(kind, ids) if kind.deletes else _empty(kind, ids)
+        tally[kind.label] += _carry_out(kind, ids)
     connection.check_constraints()
     return tally
+
+
+def _carry_out(entry: Entry, ids: list[int]) -> int:
+    if entry.unlinks:
+        return entry.rows(ids).count()  # the member's own row takes the link along
+    return _delete(entry, ids) if entry.deletes else _empty(entry, ids)
 
 
 def _empty(entry: Entry, ids: list[int]) -> int:
@@ -252,6 +274,7 @@ def points_at_member(model: type[models.Model]) -> list[str]:
 
 __all__ = [
     "DELETE",
+    "UNLINK",
     "Entry",
     "Term",
     "after",

@@ -36,7 +36,5 @@ def last_words(*, member_id: int) -> list[Word]:
 @lru_cache(maxsize=1)
 def _words_of_somebody() -> tuple[str, tuple[Any, ...]]:
     """Compile the query once: building it takes Django longer than running it."""
-    said = Acceptance.objects.filter(member_id=SOMEBODY).standing(Document.Kind.values)
-    return said.values_list(
-        "document__kind", "document__version", "document__title", "action", "at"
-    ).query.sql_with_params()
+    said = Acceptance.objects.filter(subject__pk=SOMEBODY).standing(Document.Kind.values)
+    return said.values_list("kind", "document__version", "document__title", "action", "at").query.sql_with_params()

@@ -7,6 +7,24 @@ from consent import services
 
 
 @shared_task
-def drop_outdated_acknowledgements(**_later: object) -> int:
-    """Forget which visitors went past a warning, once they are asked again anyway."""
-    return services.drop_outdated_acknowledgements(now=timezone.now())
+def seal_record(**_later: object) -> int:
+    """Give what people said a moment ago its place in the chain."""
+    return services.seal()
+
+
+@shared_task
+def write_head_of_record(**_later: object) -> bool:
+    """Write the head of the chain down outside the database, once a day."""
+    return services.write_head(now=timezone.now())
+
+
+@shared_task
+def carry_out_recalls(**_later: object) -> int:
+    """Delete what was collected with permissions that were taken back."""
+    return services.carry_out_recalls(now=timezone.now())
+
+
+@shared_task
+def drop_outdated_evidence(**_later: object) -> int:
+    """Forget from where visitors went past a warning, once they are asked again anyway."""
+    return services.drop_outdated_evidence(now=timezone.now())

@@ -63,7 +63,7 @@ class Planter:
 
     def goes(self, entry: inventory.Entry, f: models.Field) -> bool:
         """Tell whether a field's value must not outlive its member."""
-        going = entry.deletes or f.name in entry.on_close
+        going = entry.deletes or (not entry.unlinks and f.name in entry.on_close)
         return (going and is_telling(f)) or f.name == entry.owned_through or bool(f.remote_field and not f.null)
 
     def value(self, entry: inventory.Entry, f: models.Field) -> Any:

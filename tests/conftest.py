@@ -10,8 +10,9 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
 from accounts.models import User
-from consent import services
-from tests.factories import make_member
+from consent import services, timeline
+from consent.models import Document
+from tests.factories import agree, make_member
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -31,7 +32,9 @@ def _cheap_machinery():
 @pytest.fixture(autouse=True)
 def _own_files_and_an_empty_cache(settings, tmp_path):
     settings.MEDIA_ROOT = tmp_path / "media"
+    settings.LEDGER_DIR = tmp_path / "ledger"
     cache.clear()
+    timeline.forget()
 
 
 @pytest.fixture
@@ -41,8 +44,12 @@ def now() -> datetime:
 
 @pytest.fixture
 def documents(db):
-    """The shipped texts, in force."""
-    return {document.kind: document for document in services.publish_documents(now=timezone.now())}
+    """The shipped texts that are in force; who is a member already agrees to them."""
+    now = timezone.now()
+    services.publish_documents(now=now)
+    for member in User.objects.order_by("pk"):
+        agree(member, now=now)
+    return {document.kind: document for document in Document.objects.in_force(now)}
 
 
 @pytest.fixture

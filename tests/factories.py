@@ -17,6 +17,7 @@ from accounts.models import Message, User
 from accounts.models.message import hash_of_destination
 from complaints import services as complaints
 from complaints.models import Case
+from consent import services as consent
 from consent.models import Document
 from courses import services
 from courses.gateways import Trade, TradeState
@@ -28,15 +29,26 @@ _numbers = count(1)
 def make_member(*, password: str = "correct horse battery", **fields: Any) -> User:
     fields.setdefault("email", f"member{next(_numbers)}@example.com")
     fields.setdefault("adult_at", timezone.now())
-    return User.objects.create_user(password=password, **fields)
+    return agree(User.objects.create_user(password=password, **fields))
+
+
+def agree(member: User, *, now: datetime | None = None) -> User:
+    """Have a member agree to whatever binds, as everybody did who signed up."""
+    moment = now or timezone.now()
+    in_force = Document.objects.in_force(moment).filter(kind__in=Document.BINDING)
+    consent.accept(member=member, documents=in_force, origin=consent.Origin(ip=None, browser="test"), now=moment)
+    consent.owes_nothing(member=member, now=moment)
+    return member
 
 
 def make_document(**fields: Any) -> Document:
+    """Make a version that was announced in time and takes effect yesterday."""
     defaults = {"kind": "agreement", "version": "1.0", "body": "正文。", "summary": "第一版。"}
     wanted = {**defaults, **fields}
     wanted.setdefault("title", Document.Kind(wanted["kind"]).label)
     wanted.setdefault("effective_at", timezone.now() - timedelta(days=1))
-    return Document.objects.create(announced_at=wanted["effective_at"] - timedelta(days=7), **wanted)
+    wanted.setdefault("announced_at", wanted["effective_at"] - timedelta(days=7))
+    return Document.objects.create(**wanted)
 
 
 def make_course(*, lessons: int = 0, **fields: Any) -> Course:
@@ -124,7 +136,7 @@ def make_phone_member(*, phone: str | None = None, password: str = "correct hors
     member.set_phone(phone or f"+86138{next(_numbers):08}", verified=True)
     member.set_password(password)
     member.save()
-    return member
+    return agree(member)
 
 
 def make_staff(*, role: str = "", **fields: Any) -> User:

@@ -34,6 +34,7 @@ def environment() -> dict[str, str]:
         "ALIYUN_SMS_TEMPLATES": "code=SMS_1,taken=SMS_2,unknown=SMS_3,notice=SMS_4",
         "MEDIA_ROOT": f"{folder}/media",
         "STATIC_ROOT": f"{folder}/static",
+        "LEDGER_DIR": f"{folder}/ledger",
         "ALIPAY_APP_ID": "2021000000000002",
         "ALIPAY_SELLER_ID": "2088000000000002",
         "ALIPAY_PRIVATE_KEY": demo.private_pem(merchant),

@@ -88,7 +88,7 @@ def test_the_planter_knows_every_kind_of_row_and_every_sealed_field(documents):
 
 def silent_fields(entry: inventory.Entry) -> list[str]:
     """Name the fields that go and could speak of a person, and of which no row does."""
-    going = [f for f in entry.model._meta.fields if entry.deletes or f.name in entry.on_close]
+    going = [f for f in entry.model._meta.fields if entry.deletes or (not entry.unlinks and f.name in entry.on_close)]
     telling = [f for f in going if canaries.is_telling(f)]
     return [f"{entry.label}.{f.name}" for f in telling if not any(map(is_planted, values_of(entry, f)))]
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.phone import masked, masked_email
 from consent.fields import KeyedHashField, SealedCharField, keyed_hash
 from consent.inventory import DELETE
+from consent.models import Consenting
 
 
 def hash_of_phone(phone: str) -> bytes:
@@ -47,7 +48,7 @@ class UserManager(BaseUserManager["User"]):
         return never_in.exclude(emailaddress__verified=True).distinct()
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(Consenting, AbstractBaseUser, PermissionsMixin):
     """A member, or somebody of the staff: known by mobile number, e-mail or both."""
 
     email = models.EmailField("邮箱", null=True, blank=True, unique=True)

@@ -32,6 +32,7 @@ def environment(home: Path) -> dict[str, str]:
         "DEFAULT_FROM_EMAIL": "妇产科网 <noreply@example.com>",
         "DEMO_INBOX_DIR": str(home / "inbox"),
         "MEDIA_ROOT": str(home / "media"),
+        "LEDGER_DIR": str(home / "ledger"),
         "STATIC_ROOT": str(home / "static"),
         "ALIPAY_APP_ID": "2021000000000001",
         "ALIPAY_SELLER_ID": "2088000000000001",

@@ -10,6 +10,7 @@ SAFE = {
     "REDIS_URL": "redis://redis.example.com/0",
     "MEDIA_ROOT": "/srv/portal/media",
     "STATIC_ROOT": "/srv/portal/static",
+    "LEDGER_DIR": "/srv/portal/ledger",
     "STAFF_SECOND_STEP": True,
 }
 
@@ -36,6 +37,8 @@ def test_settings_that_are_apart_are_no_finding(found):
         ({"MEDIA_ROOT": "/srv/portal/static/media"}, "config.E003"),
         ({"MEDIA_ROOT": "/srv/portal/static"}, "config.E003"),
         ({"STAFF_SECOND_STEP": False}, "config.E004"),
+        ({"LEDGER_DIR": "/srv/portal/static/ledger"}, "config.E005"),
+        ({"LEDGER_DIR": "/srv/portal/media"}, "config.E005"),
     ],
 )
 def test_each_that_serves_two_purposes_is_named(found, changes, finding):

@@ -1,0 +1,70 @@
+"""What can be done with texts, with what people say about them, and with the permissions of their devices."""
+
+from consent.services.agreeing import Owed, TooLateToPutOff, owed, owes_nothing, put_off
+from consent.services.documents import (
+    AlreadyAnnounced,
+    NotAnnounceable,
+    SecondPersonNeeded,
+    announce,
+    base_of,
+    confirm_as_editorial,
+    propose_as_editorial,
+    publish_documents,
+    save_draft,
+)
+from consent.services.permissions import (
+    Device,
+    carry_out_recalls,
+    collected,
+    open_permission,
+    refuse_permission,
+    take_back,
+    take_back_everywhere,
+)
+from consent.services.record import seal, seal_everything, verify, write_head
+from consent.services.saying import (
+    Origin,
+    StaleDocument,
+    accept,
+    acknowledge,
+    drop_outdated_evidence,
+    has_acknowledged,
+    refuse,
+    withdraw,
+)
+
+__all__ = [
+    "AlreadyAnnounced",
+    "Device",
+    "NotAnnounceable",
+    "Origin",
+    "Owed",
+    "SecondPersonNeeded",
+    "StaleDocument",
+    "TooLateToPutOff",
+    "accept",
+    "acknowledge",
+    "announce",
+    "base_of",
+    "carry_out_recalls",
+    "collected",
+    "confirm_as_editorial",
+    "drop_outdated_evidence",
+    "has_acknowledged",
+    "open_permission",
+    "owed",
+    "owes_nothing",
+    "propose_as_editorial",
+    "publish_documents",
+    "put_off",
+    "refuse",
+    "refuse_permission",
+    "save_draft",
+    "seal",
+    "seal_everything",
+    "take_back",
+    "take_back_everywhere",
+    "verify",
+    "withdraw",
+    "write_head",
+]

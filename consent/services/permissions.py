@@ -1,0 +1,139 @@
+"""Permissions of devices: given, refused, taken back; and what was collected with them deleted."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import models, transaction
+
+from consent import inventory, timeline
+from consent.models import ERASED_WITHIN, Acceptance, Permission, Recall
+from consent.services.saying import Origin, StaleDocument, say
+
+AT_ONCE = 20
+State = Permission.State
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Device:
+    """One browser of one member."""
+
+    member: Any
+    key: UUID
+
+
+@transaction.atomic
+def open_permission(*, device: Device, kind: str, sha256: str, origin: Origin, now: datetime) -> Permission:
+    """Record that a member agrees to the sheet of this permission, and open it on one device.
+
+    :raises StaleDocument: when the sheet they saw is no longer the one in force
+    """
+    sheet = timeline.read().in_force(now)[kind]
+    if sheet.sha256 != sha256:
+        raise StaleDocument(sheet)
+    say(member=device.member, text=sheet, action=Acceptance.Action.GIVEN, origin=origin, now=now)
+    return _decide(device, kind, State.OPEN, origin=origin, now=now)
+
+
+@transaction.atomic
+def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Permission:
+    """Record that a member does not want this permission on this device; they are not asked for 90 days."""
+    sheet = timeline.read().in_force(now)[kind]
+    say(member=device.member, text=sheet, action=Acceptance.Action.REFUSED, origin=origin, now=now)
+    return _decide(device, kind, State.REFUSED, origin=origin, now=now)
+
+
+@transaction.atomic
+def take_back(*, device: Device, kind: str, origin: Origin, now: datetime) -> Recall | None:
+    """Close a permission on one device; with the last device, what was collected with it is to be deleted.
+
+    :returns: the duty to delete, or None when the permission stays open elsewhere or was not open here
+    """
+    # Two devices that close at once come one after the other, or neither would be the last.
+    list(Permission.objects.for_member(device.member).select_for_update().values_list("pk"))
+    mine = Permission.objects.for_member(device.member).filter(kind=kind).open()
+    if not mine.on_device(device.key).exists():
+        return None
+    given = Acceptance.objects.for_member(device.member).about([kind]).filter(action=Acceptance.Action.GIVEN)
+    text = given.select_related("document").newest_first()[0].document
+    say(member=device.member, text=text, action=Acceptance.Action.WITHDRAWN, origin=origin, now=now)
+    _decide(device, kind, State.TAKEN_BACK, origin=origin, now=now)
+    return None if mine.exists() else _recall(device.member, kind, now=now)
+
+
+@transaction.atomic
+def take_back_everywhere(*, member: Any, kind: str, origin: Origin, now: datetime) -> Recall | None:
+    """Close a permission on every device of a member."""
+    recall = None
+    for key in list(Permission.objects.for_member(member).filter(kind=kind).open().values_list("device", flat=True)):
+        recall = take_back(device=Device(member, key), kind=kind, origin=origin, now=now)
+    return recall
+
+
+def _decide(device: Device, kind: str, state: str, *, origin: Origin, now: datetime) -> Permission:
+    decided, _created = Permission.objects.update_or_create(
+        member=device.member,
+        device=device.key,
+        kind=kind,
+        defaults={"state": state, "changed_at": now, "browser": origin.browser[:300]},
+    )
+    _tell_the_members_row(device.member)
+    return decided
+
+
+def _tell_the_members_row(member: Any) -> None:
+    """Write what is open on each device into the row that every request reads."""
+    members = type(member)._base_manager
+    members.select_for_update(of=("self",)).only("pk").get(pk=member.pk)
+    opened: dict[str, list[str]] = {}
+    for device, kind in Permission.objects.for_member(member).open().order_by("kind").values_list("device", "kind"):
+        opened.setdefault(device.hex, []).append(kind)
+    members.filter(pk=member.pk).update(open_permissions=opened)
+    member.open_permissions = opened
+
+
+def _recall(member: Any, kind: str, *, now: datetime) -> Recall:
+    duty, _created = Recall.objects.get_or_create(
+        member=member, kind=kind, done_at=None, defaults={"asked_at": now, "due_at": now + ERASED_WITHIN}
+    )
+    return duty
+
+
+def collected(*, member: Any, kind: str) -> int:
+    """Count what there is that was collected with a permission."""
+    return sum(rows.count() for _entry, rows in _collected(member.pk, kind))
+
+
+def carry_out_recalls(*, now: datetime) -> int:
+    """Delete what was collected with permissions that were taken back; return how many duties were done."""
+    done = 0
+    for _ in range(AT_ONCE):
+        with transaction.atomic():
+            duty = Recall.objects.due().select_for_update(skip_locked=True, of=("self",)).first()
+            if duty is None:
+                return done
+            duty.rows = sum(_delete(entry, rows) for entry, rows in _collected(duty.member_id, duty.kind))
+            duty.done_at = now
+            duty.save(update_fields=["rows", "done_at"])
+            log.info("recall.done", recall=duty.pk, rows=duty.rows)
+        done += 1
+    return done
+
+
+def _collected(member_id: int, kind: str) -> list[tuple[inventory.Entry, models.QuerySet[Any]]]:
+    """Find what declares that it came with a permission (`PersonalData.collected_with`)."""
+    told = [entry for entry in inventory.entries() if entry.collected_with]
+    return [(entry, entry.rows([member_id]).filter(**{entry.collected_with: kind})) for entry in told]
+
+
+def _delete(entry: inventory.Entry, rows: models.QuerySet[Any]) -> int:
+    """Delete rows and the files they name; the files first, so that none is left that no row knows of."""
+    names = [f.name for f in entry.model._meta.fields if isinstance(f, models.FileField)]
+    for row in rows.only("pk", *names):
+        for name in names:
+            getattr(row, name).delete(save=False)
+    pks = list(rows.values_list("pk", flat=True))
+    return entry.model._base_manager.filter(pk__in=pks).delete()[1].get(entry.label, 0)

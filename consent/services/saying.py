@@ -1,0 +1,113 @@
+"""Writing down what people agree to, refuse and take back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db import transaction
+
+from consent import timeline
+from consent.models import GATE_REMEMBERED, Acceptance, Document, Evidence
+from consent.services import agreeing
+
+AT_ONCE = 1000
+Action = Acceptance.Action
+
+
+@dataclass(frozen=True)
+class Origin:
+    """From where a request came: kept beside an acceptance as its evidence."""
+
+    ip: str | None
+    browser: str
+
+
+class Text(Protocol):
+    """A version of a text: a whole document, or what the timeline knows of it."""
+
+    @property
+    def pk(self) -> Any: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+
+
+class StaleDocument(Exception):
+    """The text the person saw is no longer the one in force."""
+
+    def __init__(self, document: Any) -> None:
+        super().__init__(str(document))
+        self.document = document
+
+
+@transaction.atomic
+def accept(*, member: Any, documents: Iterable[Document], origin: Origin, now: datetime) -> list[Acceptance]:
+    """Record that a member agrees to these texts.
+
+    :raises StaleDocument: when one of them is not in force now
+    """
+    chosen = list(documents)
+    in_force = {document.kind: document for document in Document.objects.in_force(now)}
+    for document in chosen:
+        if in_force.get(document.kind) != document:
+            raise StaleDocument(in_force.get(document.kind, document))
+    return [say(member=member, text=d, action=Action.GIVEN, origin=origin, now=now) for d in chosen]
+
+
+def withdraw(*, member: Any, kind: str, origin: Origin | None = None, now: datetime) -> Acceptance | None:
+    """Record that a member takes back the consent of one kind; what was done before stays lawful (PIPL 15)."""
+    given = Acceptance.objects.for_member(member).standing([kind]).select_related("document").first()
+    if given is None or given.action != Action.GIVEN:
+        return None
+    return say(member=member, text=given.document, action=Action.WITHDRAWN, origin=origin, now=now)
+
+
+@transaction.atomic
+def refuse(*, member: Any, kinds: Iterable[str], origin: Origin, now: datetime) -> list[Acceptance]:
+    """Record that a member does not agree to the versions of these kinds that are in force."""
+    in_force = timeline.read().in_force(now)
+    texts = [in_force[kind] for kind in kinds if kind in in_force]
+    return [say(member=member, text=text, action=Action.REFUSED, origin=origin, now=now) for text in texts]
+
+
+def acknowledge(
+    *, member: Any = None, visitor: UUID | None = None, document: Text, origin: Origin, now: datetime
+) -> Acceptance:
+    """Record that a person has read a warning and goes on."""
+    subject = member.subject if member is not None else visitor
+    return _record(subject=subject, text=document, action=Action.ACKNOWLEDGED, origin=origin, now=now)
+
+
+def has_acknowledged(*, member: Any, document: Text, now: datetime) -> bool:
+    """Tell whether a member has gone past this warning within the time that it is remembered."""
+    said = Acceptance.objects.for_member(member).about([document.kind])
+    return said.acknowledged_since(now - GATE_REMEMBERED, sha256=document.sha256).exists()
+
+
+@transaction.atomic
+def drop_outdated_evidence(*, now: datetime) -> int:
+    """Delete from where visitors went past a warning, once they are asked again anyway."""
+    outdated = Evidence.objects.outdated(now).select_for_update(skip_locked=True, of=("self",))
+    pks = list(outdated.values_list("pk", flat=True)[:AT_ONCE])
+    return Evidence.objects.filter(pk__in=pks).delete()[0]
+
+
+@transaction.atomic
+def say(*, member: Any, text: Text, action: str, origin: Origin | None, now: datetime) -> Acceptance:
+    """Record a member's word, and have it looked at anew what they are to be asked."""
+    said = _record(subject=member.subject, text=text, action=action, origin=origin, now=now)
+    agreeing.look_again(member=member)
+    return said
+
+
+@transaction.atomic
+def _record(*, subject: UUID | None, text: Text, action: str, now: datetime, origin: Origin | None) -> Acceptance:
+    said = Acceptance.objects.create(
+        subject_id=subject, document_id=text.pk, kind=text.kind, sha256=text.sha256, action=action, at=now
+    )
+    if origin is not None:
+        Evidence.objects.create(acceptance=said, ip=origin.ip, browser=origin.browser[:300])
+    return said

@@ -1,0 +1,59 @@
+"""我的同意: everything a member said about texts, each with its exact text, its date and a way back."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from consent import origin, services
+from consent.asking import stays_open
+from consent.models import Acceptance, Document, Permission
+from consent.withdrawal import tell_the_apps
+
+PER_PAGE = 30
+
+
+@stays_open
+@login_required
+@require_safe
+def consents(request: HttpRequest) -> HttpResponse:
+    """Show what stands, and below it everything that was ever said."""
+    mine = Acceptance.objects.for_member(request.user)
+    said = mine.select_related("document", "evidence").defer("document__body", "document__manifest")
+    standing = list(said.standing(Document.Kind.values).exclude(kind=Document.Kind.GATE))
+    page = Paginator(said.newest_first(), PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "consent/consents.html", {"standing": [_row(one) for one in standing], "page": page})
+
+
+def _row(said: Acceptance) -> dict[str, Any]:
+    given = said.action == Acceptance.Action.GIVEN
+    return {
+        "said": said,
+        "is_given": given,
+        "is_binding": said.kind in Document.BINDING,
+        "is_permission": said.kind in Permission.Kind.values,
+    }
+
+
+@stays_open
+@login_required
+@require_POST
+@transaction.atomic
+def withdraw(request: HttpRequest, kind: str) -> HttpResponse:
+    """Take back the consent of one kind, as easily as it was given (PIPL 15); what rested on it ends."""
+    if kind not in Document.Kind.values or kind in (*Document.BINDING, Document.Kind.GATE):
+        raise Http404
+    member, seen_from, now = request.user, origin.of(request), timezone.now()
+    if kind in Permission.Kind.values:
+        services.take_back_everywhere(member=member, kind=kind, origin=seen_from, now=now)
+    taken_back = services.withdraw(member=member, kind=kind, origin=seen_from, now=now)
+    tell_the_apps(member=member, kind=kind, now=now)
+    if taken_back is not None:
+        messages.success(request, "已撤回。撤回之前依您的同意所做的处理仍然有效。")
+    return redirect("consent:consents")
