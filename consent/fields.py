@@ -111,7 +111,7 @@ class KeyedHashField(models.BinaryField):
         super().__init__(**{"max_length": 32, "editable": False, **kwargs})
 
 
-class SubjectKey(models.ForeignKey):  # type: ignore[type-arg]
+class SubjectKey(models.ForeignKey):
     """Knows a member by a random number that stands nowhere but here and in the member's own row.
 
     No constraint in the database: when the member's row goes, the number stays and leads to nobody.

@@ -55,9 +55,8 @@ def open_gate(request: HttpRequest, response: HttpResponse) -> None:
     warning = warning_in_force(now)
     member = request.user if request.user.is_authenticated else None
     visitor = uuid.uuid4()
-    services.acknowledge(
-        member=member, visitor=None if member else visitor, document=warning, origin=origin.of(request), now=now
-    )
+    subject = member.subject if member is not None else visitor
+    services.acknowledge(subject=subject, document=warning, origin=origin.of(request), now=now)
     response.set_signed_cookie(
         COOKIE,
         f"{warning.sha256[:16]}:{visitor.hex}",

@@ -12,7 +12,8 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         because = "电子商务法 第三十一条"
         actors = {"decided_by"}         # people of the staff who acted; emptied when they leave
         title = "两步验证"               # when the model's own name is not in the member's language
-        collected_with = "source"       # the field that tells with which device permission a row came
+        collected_with = "source"       # the field that tells with which device permission a row came,
+        collected_at = "added_at"       # and the field that tells when
 
 UNLINK is for rows that know their member by a random number alone (`fields.SubjectKey`): they stay as they are, and
 point at nobody once the member's own row, the only place where that number stands too, has gone.
@@ -60,6 +61,7 @@ class Entry:
     actors: frozenset[str] = frozenset()
     title: str = ""
     collected_with: str = ""
+    collected_at: str = ""
 
     @property
     def deletes(self) -> bool:
@@ -131,6 +133,7 @@ def entry_of(model: type[models.Model], said: Any) -> Entry:
         actors=frozenset(getattr(said, "actors", ())),
         title=getattr(said, "title", ""),
         collected_with=getattr(said, "collected_with", ""),
+        collected_at=getattr(said, "collected_at", ""),
     )
 
 

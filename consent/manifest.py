@@ -125,8 +125,8 @@ def _of(what: str, older: dict[str, _Said], newer: dict[str, _Said], words: str)
 
 
 def _terms(older: dict[str, _Said], newer: dict[str, _Said]) -> Iterator[Difference]:
-    for kind in older.keys() & newer.keys():
-        before, said = older[kind].value, newer[kind]
+    for kind, said in newer.items():
+        before = older[kind].value if kind in older else said.value
         if before == said.value:
             continue
         longer = not _is_shorter(said.value, before)

@@ -6,7 +6,6 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.middleware import get_user
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
@@ -40,8 +39,7 @@ def key_of(request: HttpRequest) -> uuid.UUID | None:
 
 def device_of(request: HttpRequest) -> Device:
     """Return this browser of this member, under a new number if it has none."""
-    # Not request.user, which only stands for the member: the services look at what class they are given.
-    return Device(get_user(request), key_of(request) or uuid.uuid4())
+    return Device(request.user, key_of(request) or uuid.uuid4())
 
 
 def remember(response: HttpResponse, device: Device) -> HttpResponse:

@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from consent.views import asking, consents, documents, gate, holdings, permissions
+from consent.views import asking, comparing, consents, documents, gate, holdings, permissions
 
 
 class VersionConverter:
@@ -24,6 +24,8 @@ urlpatterns = [
     path("policy/accept/refuse/", asking.refuse, name="refuse"),
     path("policy/announced/seen/", asking.announcements_seen, name="announcements_seen"),
     path("policy/inventory/", holdings.holdings, name="inventory"),
+    path("policy/<slug:kind>/diff/", comparing.choose_diff, name="choose_diff"),
+    path("policy/<slug:kind>/diff/<version:older>/<version:newer>/", comparing.document_diff, name="document_diff"),
     path("policy/<slug:kind>/", documents.document, name="document"),
     path("policy/<slug:kind>/<version:version>/", documents.document_version, name="document_version"),
     path("me/consents/", consents.consents, name="consents"),

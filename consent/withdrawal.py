@@ -9,10 +9,26 @@ from importlib import import_module
 from typing import Any
 
 from django.apps import apps
+from django.db import transaction
 from django.utils.module_loading import module_has_submodule
 
+from consent import services
+from consent.models import Permission
+from consent.services import Origin
 
-def tell_the_apps(*, member: Any, kind: str, now: datetime) -> None:
+
+@transaction.atomic
+def take_back(*, member: Any, kind: str, origin: Origin, now: datetime) -> bool:
+    """Take back the consent of one kind, on every device, and end what rested on it; tell whether there was one."""
+    recalled = kind in Permission.Kind.values and services.take_back_everywhere(
+        member=member, kind=kind, origin=origin, now=now
+    )
+    withdrawn = services.withdraw(member=member, kind=kind, origin=origin, now=now)
+    _tell_the_apps(member=member, kind=kind, now=now)
+    return bool(recalled or withdrawn)
+
+
+def _tell_the_apps(*, member: Any, kind: str, now: datetime) -> None:
     """Let every app end what it does with a member's consent of this kind; told twice, it does nothing twice."""
     for app in apps.get_app_configs():
         name = f"{app.name}.withdrawal"

@@ -32,6 +32,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='document',
+            options={'permissions': [('announce_document', '可以公布协议与政策的新版本')], 'verbose_name': '协议与政策', 'verbose_name_plural': '协议与政策'},
+        ),
         pgtrigger.migrations.RemoveTrigger(
             model_name='document',
             name='documents_never_change',
@@ -63,7 +67,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='document',
             name='manifest',
-            field=models.JSONField(blank=True, default=list, help_text='每一条：条款、用途、数据、接收方、期限', verbose_name='承诺清单'),
+            field=models.JSONField(blank=True, default=list, help_text='条款、用途、数据、接收方、期限', verbose_name='承诺清单'),
         ),
         migrations.AddField(
             model_name='document',

@@ -26,7 +26,7 @@ class Consenting(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save all but our own fields: whoever holds an older copy of a member must not undo what they decided since."""
+        """Save all but our own fields: an older copy of a member must not undo what they decided since."""
         if not (self._state.adding or args or kwargs.get("force_insert")) and kwargs.get("update_fields") is None:
             names = {field.name for field in self._meta.concrete_fields if not field.primary_key}
             kwargs["update_fields"] = names - self.OURS - self.get_deferred_fields()

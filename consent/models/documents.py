@@ -71,9 +71,7 @@ class Document(models.Model):
     summary = models.TextField("变更摘要")
     body = models.TextField("正文", help_text="Markdown；标题后的 {#编号} 是条款的锚点")
     sha256 = models.CharField("正文摘要", max_length=64, editable=False)
-    manifest = models.JSONField(
-        "承诺清单", default=list, blank=True, help_text="每一条：条款、用途、数据、接收方、期限"
-    )
+    manifest = models.JSONField("承诺清单", default=list, blank=True, help_text="条款、用途、数据、接收方、期限")
     manifest_sha256 = models.CharField("承诺清单摘要", max_length=64, editable=False)
     replaces = models.OneToOneField(
         "self", models.PROTECT, null=True, editable=False, related_name="replaced_by", verbose_name="替代"
@@ -131,6 +129,10 @@ class Document(models.Model):
     @property
     def is_draft(self) -> bool:
         return self.announced_at is None
+
+    def binds_at(self, moment: datetime) -> bool:
+        """Tell whether the day on which it takes effect has come."""
+        return self.effective_at is not None and self.effective_at <= moment
 
     @property
     def is_binding(self) -> bool:

@@ -88,7 +88,7 @@ def _settle(member: Any, *, now: datetime, until: datetime | None) -> None:
 
 def _write(member: Any, *, settled: str, until: datetime | None) -> None:
     changes = {"terms_settled": settled, "terms_settled_until": until}
-    type(member)._base_manager.filter(pk=member.pk).update(**changes)
+    member._meta.model._base_manager.filter(pk=member.pk).update(**changes)
     member.terms_settled, member.terms_settled_until = settled, until
 
 
@@ -100,6 +100,8 @@ class _Asked:
         self.accepted: dict[str, int] = {}
         self.refused: dict[int, datetime] = {}
         self.passed_over = False
+        # Taken back on one device, a permission still rests on its sheet while another device has it open.
+        self.open_somewhere = {kind for kinds in member.open_permissions.values() for kind in kinds}
         for word in Acceptance.objects.for_member(member).about(ASKED_ABOUT).order_by("at", "pk"):
             self._hear(word)
         in_force = self.timeline.in_force(now)
@@ -109,7 +111,7 @@ class _Asked:
     def _hear(self, word: Acceptance) -> None:
         if word.action == Action.GIVEN:
             self.accepted[word.kind] = word.document_id
-        elif word.action == Action.WITHDRAWN:
+        elif word.action == Action.WITHDRAWN and word.kind not in self.open_somewhere:
             self.accepted.pop(word.kind, None)
         elif word.action == Action.REFUSED:
             self.refused[word.document_id] = word.at

@@ -10,6 +10,7 @@ from django.db import models, transaction
 
 from consent import inventory, timeline
 from consent.models import ERASED_WITHIN, Acceptance, Permission, Recall
+from consent.models.permissions import PermissionQuerySet
 from consent.services.saying import Origin, StaleDocument, say
 
 AT_ONCE = 20
@@ -34,6 +35,7 @@ def open_permission(*, device: Device, kind: str, sha256: str, origin: Origin, n
     sheet = timeline.read().in_force(now)[kind]
     if sheet.sha256 != sha256:
         raise StaleDocument(sheet)
+    _one_at_a_time(device.member)
     say(member=device.member, text=sheet, action=Acceptance.Action.GIVEN, origin=origin, now=now)
     return _decide(device, kind, State.OPEN, origin=origin, now=now)
 
@@ -42,8 +44,13 @@ def open_permission(*, device: Device, kind: str, sha256: str, origin: Origin, n
 def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Permission:
     """Record that a member does not want this permission on this device; they are not asked for 90 days."""
     sheet = timeline.read().in_force(now)[kind]
+    _one_at_a_time(device.member)
+    was_open = _open(device.member, kind).on_device(device.key).exists()
     say(member=device.member, text=sheet, action=Acceptance.Action.REFUSED, origin=origin, now=now)
-    return _decide(device, kind, State.REFUSED, origin=origin, now=now)
+    decided = _decide(device, kind, State.REFUSED, origin=origin, now=now)
+    if was_open:
+        _recall_after_the_last(device.member, kind, now=now)
+    return decided
 
 
 @transaction.atomic
@@ -52,16 +59,14 @@ def take_back(*, device: Device, kind: str, origin: Origin, now: datetime) -> Re
 
     :returns: the duty to delete, or None when the permission stays open elsewhere or was not open here
     """
-    # Two devices that close at once come one after the other, or neither would be the last.
-    list(Permission.objects.for_member(device.member).select_for_update().values_list("pk"))
-    mine = Permission.objects.for_member(device.member).filter(kind=kind).open()
-    if not mine.on_device(device.key).exists():
+    _one_at_a_time(device.member)
+    if not _open(device.member, kind).on_device(device.key).exists():
         return None
     given = Acceptance.objects.for_member(device.member).about([kind]).filter(action=Acceptance.Action.GIVEN)
     text = given.select_related("document").newest_first()[0].document
     say(member=device.member, text=text, action=Acceptance.Action.WITHDRAWN, origin=origin, now=now)
     _decide(device, kind, State.TAKEN_BACK, origin=origin, now=now)
-    return None if mine.exists() else _recall(device.member, kind, now=now)
+    return _recall_after_the_last(device.member, kind, now=now)
 
 
 @transaction.atomic
@@ -71,6 +76,16 @@ def take_back_everywhere(*, member: Any, kind: str, origin: Origin, now: datetim
     for key in list(Permission.objects.for_member(member).filter(kind=kind).open().values_list("device", flat=True)):
         recall = take_back(device=Device(member, key), kind=kind, origin=origin, now=now)
     return recall
+
+
+def _one_at_a_time(member: Any) -> None:
+    """Make whatever else this member decides wait: of two devices that close at once, one must be the last."""
+    members = member._meta.model._base_manager
+    list(members.select_for_update(of=("self",)).filter(pk=member.pk).values_list("pk"))
+
+
+def _open(member: Any, kind: str) -> PermissionQuerySet:
+    return Permission.objects.for_member(member).open().filter(kind=kind)
 
 
 def _decide(device: Device, kind: str, state: str, *, origin: Origin, now: datetime) -> Permission:
@@ -86,16 +101,16 @@ def _decide(device: Device, kind: str, state: str, *, origin: Origin, now: datet
 
 def _tell_the_members_row(member: Any) -> None:
     """Write what is open on each device into the row that every request reads."""
-    members = type(member)._base_manager
-    members.select_for_update(of=("self",)).only("pk").get(pk=member.pk)
     opened: dict[str, list[str]] = {}
     for device, kind in Permission.objects.for_member(member).open().order_by("kind").values_list("device", "kind"):
         opened.setdefault(device.hex, []).append(kind)
-    members.filter(pk=member.pk).update(open_permissions=opened)
+    member._meta.model._base_manager.filter(pk=member.pk).update(open_permissions=opened)
     member.open_permissions = opened
 
 
-def _recall(member: Any, kind: str, *, now: datetime) -> Recall:
+def _recall_after_the_last(member: Any, kind: str, *, now: datetime) -> Recall | None:
+    if _open(member, kind).exists():
+        return None
     duty, _created = Recall.objects.get_or_create(
         member=member, kind=kind, done_at=None, defaults={"asked_at": now, "due_at": now + ERASED_WITHIN}
     )
@@ -115,7 +130,7 @@ def carry_out_recalls(*, now: datetime) -> int:
             duty = Recall.objects.due().select_for_update(skip_locked=True, of=("self",)).first()
             if duty is None:
                 return done
-            duty.rows = sum(_delete(entry, rows) for entry, rows in _collected(duty.member_id, duty.kind))
+            duty.rows = sum(_delete(entry, rows) for entry, rows in _recalled(duty))
             duty.done_at = now
             duty.save(update_fields=["rows", "done_at"])
             log.info("recall.done", recall=duty.pk, rows=duty.rows)
@@ -127,6 +142,12 @@ def _collected(member_id: int, kind: str) -> list[tuple[inventory.Entry, models.
     """Find what declares that it came with a permission (`PersonalData.collected_with`)."""
     told = [entry for entry in inventory.entries() if entry.collected_with]
     return [(entry, entry.rows([member_id]).filter(**{entry.collected_with: kind})) for entry in told]
+
+
+def _recalled(duty: Recall) -> list[tuple[inventory.Entry, models.QuerySet[Any]]]:
+    """Leave alone what came after the permission was taken back: it was opened again meanwhile."""
+    found = _collected(duty.member_id, duty.kind)
+    return [(entry, rows.filter(**{f"{entry.collected_at}__lte": duty.asked_at})) for entry, rows in found]
 
 
 def _delete(entry: inventory.Entry, rows: models.QuerySet[Any]) -> int:

@@ -73,11 +73,8 @@ def refuse(*, member: Any, kinds: Iterable[str], origin: Origin, now: datetime) 
     return [say(member=member, text=text, action=Action.REFUSED, origin=origin, now=now) for text in texts]
 
 
-def acknowledge(
-    *, member: Any = None, visitor: UUID | None = None, document: Text, origin: Origin, now: datetime
-) -> Acceptance:
-    """Record that a person has read a warning and goes on."""
-    subject = member.subject if member is not None else visitor
+def acknowledge(*, subject: UUID, document: Text, origin: Origin, now: datetime) -> Acceptance:
+    """Record that a person, a member or only a browser with a random number, has read a warning and goes on."""
     return _record(subject=subject, text=document, action=Action.ACKNOWLEDGED, origin=origin, now=now)
 
 
@@ -104,7 +101,7 @@ def say(*, member: Any, text: Text, action: str, origin: Origin | None, now: dat
 
 
 @transaction.atomic
-def _record(*, subject: UUID | None, text: Text, action: str, now: datetime, origin: Origin | None) -> Acceptance:
+def _record(*, subject: UUID, text: Text, action: str, now: datetime, origin: Origin | None) -> Acceptance:
     said = Acceptance.objects.create(
         subject_id=subject, document_id=text.pk, kind=text.kind, sha256=text.sha256, action=action, at=now
     )

@@ -1,6 +1,6 @@
 """The question that a new version asks, and the ways on from it."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from consent import announcements, asking, gate, origin, services
 from consent.asking import stays_open
 from consent.forms import AnswerForm
-from consent.withdrawal import tell_the_apps
+from consent.withdrawal import take_back
 
 
 @stays_open
@@ -63,8 +63,7 @@ def _write_down(request: HttpRequest, form: AnswerForm) -> None:
     member, seen_from, now = request.user, origin.of(request), timezone.now()
     services.accept(member=member, documents=form.accepted_documents, origin=seen_from, now=now)
     for kind in form.refused_kinds:
-        services.withdraw(member=member, kind=kind, origin=seen_from, now=now)
-        tell_the_apps(member=member, kind=kind, now=now)
+        take_back(member=member, kind=kind, origin=seen_from, now=now)
 
 
 def _go_on(request: HttpRequest, kept: str, target: str) -> HttpResponse:
@@ -115,4 +114,4 @@ def refuse(request: HttpRequest) -> HttpResponse:
 
 
 def _target_of_form(request: HttpRequest) -> str:
-    return gate.safe_next(request, cast(str, request.POST.get("next", "/")))
+    return gate.safe_next(request, request.POST.get("next", "/"))

@@ -5,16 +5,15 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from consent import origin, services
+from consent import origin
 from consent.asking import stays_open
 from consent.models import Acceptance, Document, Permission
-from consent.withdrawal import tell_the_apps
+from consent.withdrawal import take_back
 
 PER_PAGE = 30
 
@@ -44,16 +43,10 @@ def _row(said: Acceptance) -> dict[str, Any]:
 @stays_open
 @login_required
 @require_POST
-@transaction.atomic
 def withdraw(request: HttpRequest, kind: str) -> HttpResponse:
     """Take back the consent of one kind, as easily as it was given (PIPL 15); what rested on it ends."""
     if kind not in Document.Kind.values or kind in (*Document.BINDING, Document.Kind.GATE):
         raise Http404
-    member, seen_from, now = request.user, origin.of(request), timezone.now()
-    if kind in Permission.Kind.values:
-        services.take_back_everywhere(member=member, kind=kind, origin=seen_from, now=now)
-    taken_back = services.withdraw(member=member, kind=kind, origin=seen_from, now=now)
-    tell_the_apps(member=member, kind=kind, now=now)
-    if taken_back is not None:
+    if take_back(member=request.user, kind=kind, origin=origin.of(request), now=timezone.now()):
         messages.success(request, "已撤回。撤回之前依您的同意所做的处理仍然有效。")
     return redirect("consent:consents")

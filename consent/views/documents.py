@@ -29,7 +29,7 @@ def _document_page(request: HttpRequest, shown: Document) -> HttpResponse:
     now = timezone.now()
     of_kind = Document.objects.announced().filter(kind=shown.kind)
     versions = list(of_kind.newest_first().defer("body", "manifest", "changes"))
-    in_force = next((version for version in versions if version.effective_at <= now), None)
+    in_force = next((version for version in versions if version.binds_at(now)), None)
     here = [version.pk for version in versions].index(shown.pk)
     html = shown.html
     context = {
@@ -39,7 +39,7 @@ def _document_page(request: HttpRequest, shown: Document) -> HttpResponse:
         "versions": versions,
         "before": versions[here + 1] if here + 1 < len(versions) else None,
         "in_force": in_force,
-        "is_coming": shown.effective_at > now,
+        "is_coming": not shown.binds_at(now),
         "now": now,
     }
     return render(request, "consent/document.html", context)

@@ -40,7 +40,7 @@ def _row(entry: inventory.Entry, own: dict[str, int] | None) -> dict[str, Any]:
 
 
 def _fields(entry: inventory.Entry) -> list[str]:
-    """Name the fields that say something, in the reader's language; keys and bookkeeping without a name are left out."""
+    """Name the fields in the reader's language; keys and bookkeeping without a name are left out."""
     own = {entry.owned_through, *entry.actors}
     named = [f for f in entry.model._meta.fields if not f.primary_key and f.name not in own]
     return [str(f.verbose_name) for f in named if not str(f.verbose_name).isascii()]
