@@ -63,6 +63,12 @@ def bob(db) -> User:
 
 
 @pytest.fixture
+def newcomer(db) -> User:
+    """A member who has said nothing about any text."""
+    return make_member(email="newcomer@example.com", agrees=False)
+
+
+@pytest.fixture
 def queries(client):
     """Count what a page asks the database; the savepoint around a request is only there in tests."""
 

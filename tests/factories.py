@@ -26,10 +26,12 @@ from courses.models import Course, Enrollment, Lesson, Media, Order, Payment, Pa
 _numbers = count(1)
 
 
-def make_member(*, password: str = "correct horse battery", **fields: Any) -> User:
+def make_member(*, password: str = "correct horse battery", agrees: bool = True, **fields: Any) -> User:
+    """Make a member who has agreed to whatever binds; `agrees=False`: one who has said nothing yet."""
     fields.setdefault("email", f"member{next(_numbers)}@example.com")
     fields.setdefault("adult_at", timezone.now())
-    return agree(User.objects.create_user(password=password, **fields))
+    member = User.objects.create_user(password=password, **fields)
+    return agree(member) if agrees else member
 
 
 def agree(member: User, *, now: datetime | None = None) -> User:

@@ -18,6 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from config.celery import BEAT_SCHEDULE
 from consent import inventory
+from consent.models import Document
 from tests.factories import (
     make_course,
     make_enrollment,
@@ -60,6 +61,9 @@ PUBLIC = {
     "accounts:closed": "the goodbye after closing, by a number that names nobody",
     "accounts:demo_inbox": "the demo's letter box; not there when no directory is set",
     "consent:gate": "the warning before professional content",
+    "consent:choose_diff": "texts everybody may read before agreeing",
+    "consent:document_diff": "texts everybody may read before agreeing",
+    "consent:inventory": "what is kept is told to everybody",
     "consent:document": "texts everybody may read before agreeing",
     "consent:document_version": "texts everybody may read before agreeing",
     "courses:catalogue": "browsing needs no account",
@@ -283,6 +287,8 @@ def world(documents, alice, settings, tmp_path):
         "complaints:claimed_case": {"code": unnamed.claim_code},
         "consent:document": {"kind": "privacy"},
         "consent:document_version": {"kind": "privacy", "version": documents["privacy"].version},
+        "consent:document_diff": {"kind": "privacy", "older": "1.0", "newer": "1.1"},
+        "admin:consent_document_review": {"pk": Document.objects.get(kind="privacy", version="1.1").pk},
     }
 
 

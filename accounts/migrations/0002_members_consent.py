@@ -24,12 +24,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='user',
-            name='terms_settled',
+            name='texts_settled',
             field=models.CharField(db_default='', default='', editable=False, help_text='当时生效的各个版本的指纹；不同于现在的，就重新看一遍是否要问', max_length=16, verbose_name='没有待答复文本的时点'),
         ),
         migrations.AddField(
             model_name='user',
-            name='terms_settled_until',
+            name='texts_settled_until',
             field=models.DateTimeField(editable=False, null=True, verbose_name='到什么时候不再看'),
         ),
     ]

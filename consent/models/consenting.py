@@ -13,14 +13,14 @@ class Consenting(models.Model):
     subject = models.UUIDField(
         "同意记录的随机编号", default=uuid.uuid4, db_default=RandomUUID(), unique=True, editable=False
     )
-    terms_settled = models.CharField(
+    texts_settled = models.CharField(
         "没有待答复文本的时点", max_length=16, default="", db_default="", editable=False,
         help_text="当时生效的各个版本的指纹；不同于现在的，就重新看一遍是否要问",
     )  # fmt: skip
-    terms_settled_until = models.DateTimeField("到什么时候不再看", null=True, editable=False)
+    texts_settled_until = models.DateTimeField("到什么时候不再看", null=True, editable=False)
     open_permissions = models.JSONField("各设备允许的权限", default=dict, db_default={}, editable=False)
 
-    OURS = frozenset({"subject", "terms_settled", "terms_settled_until", "open_permissions"})
+    OURS = frozenset({"subject", "texts_settled", "texts_settled_until", "open_permissions"})
 
     class Meta:
         abstract = True

@@ -49,8 +49,8 @@ def owes_nothing(*, member: Any, now: datetime) -> bool:
 
     The answer stands in the member's own row, which every request reads anyway.
     """
-    if member.terms_settled == timeline.fingerprint(now):
-        until = member.terms_settled_until
+    if member.texts_settled == timeline.fingerprint(now):
+        until = member.texts_settled_until
         if until is None or now < until:
             return True
     asked = _Asked(member, now)
@@ -87,9 +87,9 @@ def _settle(member: Any, *, now: datetime, until: datetime | None) -> None:
 
 
 def _write(member: Any, *, settled: str, until: datetime | None) -> None:
-    changes = {"terms_settled": settled, "terms_settled_until": until}
+    changes = {"texts_settled": settled, "texts_settled_until": until}
     member._meta.model._base_manager.filter(pk=member.pk).update(**changes)
-    member.terms_settled, member.terms_settled_until = settled, until
+    member.texts_settled, member.texts_settled_until = settled, until
 
 
 class _Asked:

@@ -17,8 +17,7 @@ from accounts import services, tasks
 from accounts.models import Closure, Message, User
 from accounts.services import erasing, purge
 from complaints.models import Case, Entry
-from consent.models import Acceptance
-from consent.services import Origin, accept
+from consent.models import Acceptance, Evidence
 from tests.factories import make_case, make_member
 
 pytestmark = pytest.mark.django_db
@@ -82,14 +81,16 @@ def test_the_same_address_can_register_anew_afterwards(alice, now):
     assert services.close_account(member=again, now=now).state == "cooling"
 
 
-def test_acceptances_and_their_evidence_go_and_another_members_stay(alice, bob, documents, now):
-    for member in (alice, bob):
-        accept(member=member, documents=[documents["privacy"]], origin=Origin(ip="10.0.0.1", browser="x"), now=now)
+def test_what_was_agreed_to_stays_and_points_at_nobody_and_its_evidence_goes(alice, bob, documents, now):
+    """The documents' fixture has had both agree to two texts."""
+    said = list(Acceptance.objects.for_member(alice).order_by("pk").values())
     closure = leaving(alice, now=now)
     services.purge_due(now=now)
-    assert [acceptance.member for acceptance in Acceptance.objects.all()] == [bob]
+    assert list(Acceptance.objects.filter(subject_id=alice.subject).order_by("pk").values()) == said
+    assert not User.objects.filter(subject=alice.subject).exists()
+    assert {evidence.acceptance.subject for evidence in Evidence.objects.select_related("acceptance")} == {bob}
     closure.refresh_from_db()
-    assert closure.tally["consent.Acceptance"] == closure.tally["consent.Evidence"] == 1
+    assert closure.tally["consent.Acceptance"] == closure.tally["consent.Evidence"] == 2
 
 
 def test_a_poisoned_row_blocks_its_owner_and_nobody_else(alice, now):

@@ -98,38 +98,40 @@ def test_a_prefixed_form_works_the_same(in_force, now):
 # ── Writing it down ──
 
 
-def test_an_acceptance_stores_the_text_the_moment_and_beside_it_the_evidence(in_force, alice, now):
-    services.accept(member=alice, documents=in_force.values(), origin=ORIGIN, now=now)
-    records = Acceptance.objects.for_member(alice).select_related("evidence", "document")
+def test_an_acceptance_stores_the_text_the_moment_and_beside_it_the_evidence(in_force, newcomer, now):
+    services.accept(member=newcomer, documents=in_force.values(), origin=ORIGIN, now=now)
+    records = Acceptance.objects.for_member(newcomer).select_related("evidence", "document")
     assert {(r.document, r.action, r.at, r.evidence.ip, r.evidence.browser) for r in records} == {
         (document, "given", now, "192.0.2.7", "Firefox") for document in in_force.values()
     }
 
 
-def test_nothing_is_written_when_one_text_is_no_longer_in_force(in_force, alice, now):
+def test_nothing_is_written_when_one_text_is_no_longer_in_force(in_force, newcomer, now):
     make_document(kind="privacy", version="2", body="改过", effective_at=now - timedelta(minutes=1))
     with pytest.raises(StaleDocument) as refused:
-        services.accept(member=alice, documents=in_force.values(), origin=ORIGIN, now=now)
+        services.accept(member=newcomer, documents=in_force.values(), origin=ORIGIN, now=now)
     assert refused.value.document.version == "2"
-    assert not Acceptance.objects.for_member(alice).exists()
+    assert not Acceptance.objects.for_member(newcomer).exists()
 
 
-def test_withdrawing_adds_a_word_and_leaves_the_first_one(in_force, alice, now):
-    services.accept(member=alice, documents=in_force.values(), origin=ORIGIN, now=now)
-    services.withdraw(member=alice, kind="privacy", now=now + timedelta(seconds=1))
-    assert services.withdraw(member=alice, kind="privacy", now=now + timedelta(seconds=2)) is None
-    said = Acceptance.objects.for_member(alice).filter(document__kind="privacy").order_by("at")
+def test_withdrawing_adds_a_word_and_leaves_the_first_one(in_force, newcomer, now):
+    services.accept(member=newcomer, documents=in_force.values(), origin=ORIGIN, now=now)
+    services.withdraw(member=newcomer, kind="privacy", now=now + timedelta(seconds=1))
+    assert services.withdraw(member=newcomer, kind="privacy", now=now + timedelta(seconds=2)) is None
+    said = Acceptance.objects.for_member(newcomer).filter(document__kind="privacy").order_by("at")
     assert [record.action for record in said] == ["given", "withdrawn"]
-    standing = {r.document.kind: r.action for r in Acceptance.objects.for_member(alice).standing(in_force)}
+    standing = {r.document.kind: r.action for r in Acceptance.objects.for_member(newcomer).standing(in_force)}
     assert standing == {"agreement": "given", "privacy": "withdrawn"}
 
 
-def test_a_browser_with_an_endless_name_is_cut(in_force, alice, now):
-    services.accept(member=alice, documents=[in_force["privacy"]], origin=Origin(ip=None, browser="x" * 999), now=now)
-    assert len(Acceptance.objects.get(member=alice).evidence.browser) == 300
+def test_a_browser_with_an_endless_name_is_cut(in_force, newcomer, now):
+    services.accept(
+        member=newcomer, documents=[in_force["privacy"]], origin=Origin(ip=None, browser="x" * 999), now=now
+    )
+    assert len(Acceptance.objects.get(member=newcomer).evidence.browser) == 300
 
 
-def test_what_was_said_is_never_edited(in_force, alice, now):
-    services.accept(member=alice, documents=in_force.values(), origin=ORIGIN, now=now)
+def test_what_was_said_is_never_edited(in_force, newcomer, now):
+    services.accept(member=newcomer, documents=in_force.values(), origin=ORIGIN, now=now)
     with pytest.raises(ProgrammingError), transaction.atomic():
         Acceptance.objects.update(action="withdrawn")

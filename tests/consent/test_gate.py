@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 
+from accounts.models import User
 from consent import tasks
 from consent.models import Acceptance, Evidence
 from tests.factories import make_document
@@ -56,8 +57,9 @@ def test_a_visitor_is_asked_once_and_the_record_names_nobody(client, warning):
     go_on(client)
     assert is_open(client)
     record = Acceptance.objects.get()
-    assert (record.member, record.document, record.action) == (None, warning, "acknowledged")
-    assert record.visitor.hex in client.cookies["gate"].value
+    assert (record.document, record.action) == (warning, "acknowledged")
+    assert not User.objects.filter(subject=record.subject_id).exists()
+    assert record.subject_id.hex in client.cookies["gate"].value
 
 
 def test_a_member_is_asked_once_on_all_devices(client, warning, alice):
@@ -65,7 +67,7 @@ def test_a_member_is_asked_once_on_all_devices(client, warning, alice):
     go_on(client)
     del client.cookies["gate"]
     assert is_open(client)
-    assert Acceptance.objects.get().member == alice
+    assert Acceptance.objects.get().subject == alice
 
 
 def test_what_one_member_read_opens_nothing_for_another(client, warning, alice, bob):
@@ -143,7 +145,7 @@ def test_one_address_does_not_fill_the_table_by_throwing_its_cookie_away(client,
     assert client.post("/gate/", {"next": "/"}, REMOTE_ADDR="203.0.113.9").status_code == 302
 
 
-def test_what_a_visitor_went_past_is_forgotten_when_they_are_asked_again_and_a_members_is_not(
+def test_from_where_a_visitor_came_is_forgotten_when_they_are_asked_again_and_a_members_is_not(
     client, warning, alice, now
 ):
     go_on(client)
@@ -155,7 +157,7 @@ def test_what_a_visitor_went_past_is_forgotten_when_they_are_asked_again_and_a_m
     with time_machine.travel(now + timedelta(days=1)):
         go_on(client)
     with time_machine.travel(now + timedelta(days=30, hours=1)):
-        assert tasks.drop_outdated_acknowledgements() == 1
-    assert Acceptance.objects.filter(member=alice).count() == 1
-    assert Acceptance.objects.filter(member=None).count() == 1
-    assert Evidence.objects.count() == 2
+        assert tasks.drop_outdated_evidence() == 1
+    assert Acceptance.objects.count() == 3
+    assert Evidence.objects.filter(acceptance__subject=alice).count() == 1
+    assert Evidence.objects.exclude(acceptance__subject=alice).count() == 1
