@@ -54,6 +54,7 @@ class Portal:
 
     def __init__(self) -> None:
         self.name: str = settings.SITE_NAME
+        self.site_url: str = settings.SITE_URL
         self.operator: dict[str, Any] = settings.OPERATOR
         self.urls = Addresses()
         self.has_inbox = inbox.is_on()

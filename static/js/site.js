@@ -10,6 +10,7 @@ function whenReady() {
   document.addEventListener("keydown", closeMenuOnEscape);
   document.addEventListener("submit", askFirst);
   document.addEventListener("submit", sendOnce);
+  document.addEventListener("submit", sendInPlace);
   window.addEventListener("pageshow", letSendAgain);
 }
 
@@ -108,6 +109,20 @@ function sendOnce(event) {
   }
   event.target.dataset.sent = "yes";
   event.submitter?.setAttribute("aria-disabled", "true");
+}
+
+// <form data-replace> leads on without leaving itself in the history: the back button goes to where one came from.
+async function sendInPlace(event) {
+  const form = event.target;
+  if (!("replace" in form.dataset) || event.defaultPrevented) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (answer.ok && answer.redirected) return location.replace(answer.url);
+  } catch {
+    // Offline for a moment: sent the ordinary way, the browser says so itself.
+  }
+  form.submit();
 }
 
 // The back button may show the very page that was left, with its form as sent.

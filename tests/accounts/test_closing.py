@@ -15,7 +15,6 @@ from django.urls import reverse
 from accounts import services
 from accounts.closing import Consequence
 from accounts.models import Closure, Message, User
-from consent.services import Origin, accept
 from tests.factories import make_case, make_member
 
 pytestmark = pytest.mark.django_db
@@ -44,13 +43,13 @@ def door(alice) -> Client:
 
 
 def test_the_page_tells_what_goes_what_stays_and_until_when(door, alice, documents, now):
-    accept(member=alice, documents=documents.values(), origin=Origin(ip=None, browser=""), now=now)
     services.close_account(member=alice, now=now)
     services.withdraw_closure(member=alice, now=now)
     page = signed_in(alice).get(CLOSE).content.decode()
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
     deleted, kept = text.split("保留，但去掉姓名")
-    assert "同意记录 4 条" in deleted
+    assert "同意的佐证 2 条" in deleted
+    assert "同意记录 2 条 长期；注销后不再指向任何人。个人信息保护法 第六十九条" in kept
     assert "注销编号与办理时间 2 条 自结束时间起 3 年。个人信息保护法 第六十九条" in kept
 
 

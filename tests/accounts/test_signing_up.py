@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Message, User
-from consent.models import Acceptance, Document
+from consent.models import Acceptance, Document, Evidence
 from tests.factories import last_code, last_message, make_member, make_phone_member
 
 PHONE = "+8613800138000"
@@ -325,7 +325,7 @@ def test_sign_ups_that_nobody_finished_are_forgotten_after_a_day(client, clock):
     clock.shift(25 * 3600)
     assert services.drop_unproven_members(now=timezone.now()) == 1
     assert list(User.objects.all()) == [finished]
-    assert not Acceptance.objects.exists()
+    assert set(Evidence.objects.values_list("acceptance__subject__pk", flat=True)) == {finished.pk}
 
 
 # Enough is enough

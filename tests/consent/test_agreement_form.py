@@ -125,10 +125,9 @@ def test_withdrawing_adds_a_word_and_leaves_the_first_one(in_force, newcomer, no
 
 
 def test_a_browser_with_an_endless_name_is_cut(in_force, newcomer, now):
-    services.accept(
-        member=newcomer, documents=[in_force["privacy"]], origin=Origin(ip=None, browser="x" * 999), now=now
-    )
-    assert len(Acceptance.objects.get(member=newcomer).evidence.browser) == 300
+    endless = Origin(ip=None, browser="x" * 999)
+    services.accept(member=newcomer, documents=[in_force["privacy"]], origin=endless, now=now)
+    assert len(Acceptance.objects.get(subject=newcomer).evidence.browser) == 300
 
 
 def test_what_was_said_is_never_edited(in_force, newcomer, now):

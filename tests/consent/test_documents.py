@@ -13,7 +13,7 @@ from consent.models import Document
 from tests.factories import make_document
 
 pytestmark = pytest.mark.django_db
-SHIPPED = ["agreement", "gate", "payment_account", "privacy"]
+SHIPPED = sorted(Document.Kind.values)
 
 
 def test_the_version_in_force_is_the_latest_whose_day_has_come(now):
@@ -44,7 +44,7 @@ def test_the_hash_is_that_of_the_exact_text():
 
 def test_the_shipped_texts_are_published_once(now):
     published = services.publish_documents(now=now)
-    assert sorted(document.kind for document in published) == SHIPPED
+    assert sorted({document.kind for document in published}) == SHIPPED
     assert services.publish_documents(now=now) == []
     assert sorted(document.kind for document in Document.objects.in_force(now)) == SHIPPED
 
@@ -53,7 +53,7 @@ def test_the_command_says_what_it_published():
     first, second = StringIO(), StringIO()
     call_command("publish_documents", stdout=first)
     call_command("publish_documents", stdout=second)
-    assert first.getvalue().count("已公布") == len(SHIPPED)
+    assert first.getvalue().count("已公布") == Document.objects.count() > len(SHIPPED)
     assert second.getvalue() == ""
 
 

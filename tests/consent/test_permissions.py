@@ -396,7 +396,11 @@ def collected(alice, monkeypatch):
     """Three things that came with the permission for pictures; who holds such things is for other apps to say."""
 
     def told(entry: inventory.Entry) -> inventory.Entry:
-        return replace(entry, collected_with="title") if entry.label == "courses.Order" else entry
+        return (
+            replace(entry, collected_with="title", collected_at="placed_at")
+            if entry.label == "courses.Order"
+            else entry
+        )
 
     entries = tuple(map(told, inventory.entries()))
     monkeypatch.setattr(inventory, "entries", lambda: entries)
