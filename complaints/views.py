@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from complaints import codes, limits, services
 from complaints.forms import GUIDANCE, CaseForm, ClaimCodeForm, SaidForm
 from complaints.models import PROMISE, Case
+from consent.asking import stays_open
 
 PER_PAGE = 20
 SHOWN_AT_ONCE = 5
@@ -37,12 +38,14 @@ def _unlisted(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     return never_cache(guarded)
 
 
+@stays_open
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     """Say what can be asked, what we promise, and where the answers are."""
     return _index(request, ClaimCodeForm())
 
 
+@stays_open
 @require_POST
 def look_up(request: HttpRequest) -> HttpResponse:
     """Lead who has a code to its case."""
@@ -72,6 +75,7 @@ def _shown(case: Case, now: datetime) -> dict[str, Any]:
     return {"case": case, "left": case.days_left(now), "used": case.days_used(now), "look": look}
 
 
+@stays_open
 @form_page
 def new_case(request: HttpRequest, kind: str) -> HttpResponse:
     """Take down what a person asks; what they typed stays whatever goes wrong."""
@@ -103,6 +107,7 @@ def _opened(request: HttpRequest, form: CaseForm, kind: str) -> HttpResponse:
     return redirect("complaints:my_case", number=opened.case.number)
 
 
+@stays_open
 @_unlisted
 @form_page
 def claimed_case(request: HttpRequest, code: str) -> HttpResponse:
@@ -116,6 +121,7 @@ def claimed_case(request: HttpRequest, code: str) -> HttpResponse:
     return _dialogue(request, case, {"claim_code": codes.grouped(codes.normalise(code))})
 
 
+@stays_open
 @login_required
 @require_safe
 def my_cases(request: HttpRequest) -> HttpResponse:
@@ -126,6 +132,7 @@ def my_cases(request: HttpRequest) -> HttpResponse:
     return render(request, "complaints/my_cases.html", context)
 
 
+@stays_open
 @login_required
 @form_page
 def my_case(request: HttpRequest, number: str) -> HttpResponse:

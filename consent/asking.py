@@ -25,8 +25,17 @@ def stays_open(view: View) -> View:
     return view
 
 
-def is_open(view: Callable[..., Any], name: str) -> bool:
-    return getattr(view, "stays_open", False) or name in EXITS
+def stays_readable(view: View) -> View:
+    """Mark a view that can be read all the while, and takes nothing new before the answer."""
+    view.stays_readable = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_open(request: HttpRequest, view: Callable[..., Any]) -> bool:
+    match = request.resolver_match
+    if getattr(view, "stays_open", False) or (match is not None and match.view_name in EXITS):
+        return True
+    return getattr(view, "stays_readable", False) and request.method in ("GET", "HEAD")
 
 
 def ask(request: HttpRequest) -> HttpResponse:

@@ -25,8 +25,7 @@ class TermsMiddleware:
         # Without the cookie nobody is signed in, and asking would mark a public page as one that looked at its visitor.
         if settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return None
-        match = request.resolver_match
-        if asking.is_open(view, match.view_name if match else ""):
+        if asking.is_open(request, view):
             return None
         member: Any = request.user
         if not member.is_authenticated or services.owes_nothing(member=member, now=timezone.now()):

@@ -18,6 +18,7 @@ from accounts.closing import consequences
 from accounts.forms.closing import PENDING, ProofForm
 from accounts.models import Closure, User
 from consent import inventory
+from consent.asking import stays_open
 
 CLAUSES = "一二三四五前"
 TOO_LATE = "已经开始删除，无法撤回"
@@ -27,6 +28,7 @@ def _member(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+@stays_open
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def close(request: HttpRequest) -> HttpResponse:
@@ -63,6 +65,7 @@ def _what_becomes_of(member: User) -> dict[str, Any]:
     }
 
 
+@stays_open
 @login_required
 @require_POST
 def send_code(request: HttpRequest) -> HttpResponse:
@@ -80,6 +83,7 @@ def send_code(request: HttpRequest) -> HttpResponse:
     return page
 
 
+@stays_open
 @login_required
 @require_safe
 def closing(request: HttpRequest) -> HttpResponse:
@@ -94,6 +98,7 @@ def _closing_page(request: HttpRequest, form: ProofForm) -> HttpResponse:
     return render(request, "accounts/closing.html", {"closure": closure, "form": form})
 
 
+@stays_open
 @login_required
 @require_POST
 def withdraw_closure(request: HttpRequest) -> HttpResponse:
@@ -107,6 +112,7 @@ def withdraw_closure(request: HttpRequest) -> HttpResponse:
     return redirect("accounts:me")
 
 
+@stays_open
 @login_required
 @require_POST
 def delete_now(request: HttpRequest) -> HttpResponse:
@@ -122,6 +128,7 @@ def delete_now(request: HttpRequest) -> HttpResponse:
     return redirect(closure)
 
 
+@stays_open
 @never_cache
 @require_safe
 def closed(request: HttpRequest, number: str) -> HttpResponse:

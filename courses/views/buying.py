@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from consent import origin
+from consent.asking import stays_open
 from courses import services
 from courses.forms import PayForm
 from courses.gateways import Device
@@ -87,6 +88,7 @@ def _next_step(request: HttpRequest, order: Order, form: PayForm) -> str:
     return services.start_payment(order_id=order.pk, channel=form.channel, device=device, now=now)
 
 
+@stays_open
 @login_required
 @require_safe
 def returned(request: HttpRequest, number: str) -> HttpResponse:

@@ -54,7 +54,9 @@ def _results(typed: str, after: str) -> SafeString:
 @require_safe
 def course(request: HttpRequest, slug: str) -> HttpResponse:
     """Say what a course teaches, to whom, and what it costs."""
-    shown = get_object_or_404(Course.objects.published().only("slug", "title", "summary", "cover", "updated_at"), slug=slug)
+    shown = get_object_or_404(
+        Course.objects.published().only("slug", "title", "summary", "cover", "updated_at"), slug=slug
+    )
     enrolled = Enrollment.objects.live().of(request.user).filter(course=shown).exists()
     version = f"{shown.pk}.{shown.updated_at.timestamp()}.{enrolled}"
     page = remembered(f"course.{version}", lambda: _course_page(shown.pk, enrolled=enrolled))

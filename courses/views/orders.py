@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from consent.asking import stays_open, stays_readable
 from courses import services
 from courses.forms import PayForm
 from courses.models import Order
@@ -28,6 +29,7 @@ def _mine(request: HttpRequest, number: str) -> Order:
     return get_object_or_404(orders, number=number)
 
 
+@stays_readable
 @login_required
 @require_safe
 def order(request: HttpRequest, number: str) -> HttpResponse:
@@ -45,6 +47,7 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "courses/order.html", context)
 
 
+@stays_open
 @login_required
 @require_safe
 def order_state(request: HttpRequest, number: str) -> HttpResponse:
@@ -52,6 +55,7 @@ def order_state(request: HttpRequest, number: str) -> HttpResponse:
     return state_answer(Standing.of(_mine(request, number), now=timezone.now()).mark)
 
 
+@stays_open
 @login_required
 @require_POST
 def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
@@ -66,6 +70,7 @@ def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
     return redirect(shown)
 
 
+@stays_open
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def give_back(request: HttpRequest, number: str) -> HttpResponse:
@@ -83,6 +88,7 @@ def give_back(request: HttpRequest, number: str) -> HttpResponse:
     return render(request, "courses/give_back.html", {"order": shown, "refundable": services.price(amount)})
 
 
+@stays_open
 @login_required
 @require_safe
 def my_orders(request: HttpRequest) -> HttpResponse:

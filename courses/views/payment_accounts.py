@@ -8,12 +8,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from consent import origin
+from consent.asking import stays_open, stays_readable
 from courses import services
 from courses.forms import SaveAccountForm
 from courses.models import Channel, Order, PaymentAccount
 from courses.views.pages import member_of, state_answer
 
 
+@stays_readable
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def payment_accounts(request: HttpRequest) -> HttpResponse:
@@ -33,6 +35,7 @@ def payment_accounts(request: HttpRequest) -> HttpResponse:
     return render(request, "courses/payment_accounts.html", {"accounts": accounts, "form": form})
 
 
+@stays_open
 @login_required
 @require_POST
 def forget(request: HttpRequest, pk: int) -> HttpResponse:

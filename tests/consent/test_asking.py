@@ -1,0 +1,369 @@
+"""A new version asks whom it touches, once, and lets nobody be locked in."""
+
+import json
+import re
+from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import time_machine
+from django.test import Client
+from django.utils import timezone
+
+from complaints.models import Case
+from consent import services, timeline
+from consent.models import Acceptance, Document, Permission
+from courses.models import PaymentAccount
+from tests.factories import (
+    agree,
+    make_course,
+    make_document,
+    make_member,
+    make_order,
+    make_payment_account,
+    open_case,
+    sign_in,
+)
+from tests.test_house import addresses, fill
+
+pytestmark = pytest.mark.django_db
+ACCEPT = "/policy/accept/"
+ELSEWHERE = "/me/courses/"
+
+
+def gain(*holders: str, text: str = "增加信息：指纹") -> dict:
+    return {"what": "data", "is_gain": True, "clause": "一1", "anchor": "c1", "text": text, "holders": list(holders)}
+
+
+def bring_into_force(kind: str = "privacy", version: str = "2", **fields) -> Document:
+    """Have a newer version take effect an hour ago."""
+    wanted = {"is_material": True, "changes": [gain()], "body": f"第 {version} 版。", **fields}
+    wanted.setdefault("effective_at", timezone.now() - timedelta(hours=1))
+    return make_document(kind=kind, version=version, **wanted)
+
+
+@pytest.fixture
+def first(now):
+    """What everybody has agreed to."""
+    day = now - timedelta(days=90)
+    return {kind: make_document(kind=kind, version="1", effective_at=day) for kind in Document.BINDING}
+
+
+@pytest.fixture
+def member(first, alice):
+    return agree(alice)
+
+
+@pytest.fixture
+def door(client, member):
+    return sign_in(client, member)
+
+
+def is_asked(client: Client, path: str = ELSEWHERE) -> bool:
+    answer = client.get(path)
+    return answer.status_code == 302 and answer.headers["Location"].startswith(ACCEPT)
+
+
+def answer(client: Client, *documents: Document, ticked: bool = True, **more):
+    data = {f"seen_{d.kind}": d.sha256 for d in documents}
+    data |= {f"accept_{d.kind}": "on" for d in documents} if ticked else {}
+    return client.post(ACCEPT, {"next": ELSEWHERE, **data, **more})
+
+
+# ── Who is asked, and about what ──
+
+
+def test_a_material_version_in_force_is_asked_about_on_the_next_page_and_leads_back(door):
+    assert not is_asked(door)
+    new = bring_into_force()
+    location = door.get("/me/courses/?page=2").headers["Location"]
+    assert parse_qs(urlsplit(location).query) == {"next": ["/me/courses/?page=2"]}
+    page = door.get(location).content.decode()
+    assert "增加信息：指纹" in page
+    assert "/policy/privacy/diff/1/2/" in page
+    assert "checked" not in page
+    assert answer(door, new).headers["Location"] == ELSEWHERE
+    assert not is_asked(door)
+
+
+def test_an_editorial_version_asks_nobody(door):
+    bring_into_force(is_material=False, changes=[])
+    assert not is_asked(door)
+
+
+def test_a_version_that_is_announced_asks_nobody_before_its_day(door, now):
+    bring_into_force(effective_at=now + timedelta(days=8), announced_at=now)
+    assert not is_asked(door)
+    page = door.get(ELSEWHERE).content.decode()
+    assert "将于" in page
+    with time_machine.travel(now + timedelta(days=8, minutes=1)):
+        sign_in(door, Acceptance.objects.first().subject)
+        assert is_asked(door)
+
+
+def test_an_editorial_version_after_a_material_one_excuses_nobody(door, now):
+    bring_into_force(version="2", effective_at=now - timedelta(hours=2))
+    bring_into_force(version="3", is_material=False, changes=[])
+    assert is_asked(door)
+
+
+def test_two_texts_that_change_at_once_are_asked_about_on_one_page(door):
+    new = [bring_into_force(kind="agreement"), bring_into_force(kind="privacy")]
+    page = door.get(ACCEPT).content.decode()
+    assert "有 2 份文本有了新版" in page
+    half = answer(door, *new, ticked=False, accept_agreement="on")
+    assert "需要同意《隐私政策》才能继续" in half.content.decode()
+    assert is_asked(door)
+    assert answer(door, *new).status_code == 302
+    assert not is_asked(door)
+
+
+def test_a_change_that_touches_only_buyers_asks_only_buyers_and_later_whoever_becomes_one(door, member, now):
+    bring_into_force(changes=[gain("courses.Order", text="增加接收方：某银行")])
+    assert not is_asked(door)
+    make_order(member=member, course=make_course())
+    with time_machine.travel(now + timedelta(hours=2)):
+        assert is_asked(door)
+        assert "增加接收方：某银行" in door.get(ACCEPT).content.decode()
+
+
+def test_only_what_touches_a_member_is_told_to_them(door):
+    bring_into_force(changes=[gain(text="增加用途：研究"), gain("courses.Order", text="增加接收方：某银行")])
+    page = door.get(ACCEPT).content.decode()
+    assert "增加用途：研究" in page
+    assert "某银行" not in page
+
+
+def test_a_member_who_never_agreed_is_asked_for_the_whole_text(first, newcomer):
+    client = sign_in(Client(), newcomer)
+    assert is_asked(client)
+    assert "您还没有同意过这份文本" in client.get(ACCEPT).content.decode()
+
+
+def test_a_separate_consent_is_asked_anew_only_of_who_gave_it_and_no_means_taken_back(door, member, bob, now):
+    old = make_document(kind="payment_account", version="1", effective_at=now - timedelta(days=60))
+    account = make_payment_account(member=member)
+    services.accept(member=member, documents=[old], origin=services.Origin(None, ""), now=now)
+    new = bring_into_force(kind="payment_account")
+    assert not is_asked(sign_in(Client(), agree(bob)))
+    assert is_asked(door)
+    assert answer(door, new, ticked=False).status_code == 302
+    assert not is_asked(door)
+    assert Acceptance.objects.for_member(member).standing(["payment_account"]).get().action == "withdrawn"
+    assert PaymentAccount.objects.get(pk=account.pk).state == "forgetting"
+
+
+# ── Stale, twice, elsewhere ──
+
+
+def test_an_answer_to_an_older_version_is_refused_and_the_new_one_shown(door, now):
+    stale = bring_into_force(version="2", effective_at=now - timedelta(hours=2))
+    fresh = bring_into_force(version="3")
+    page = answer(door, stale).content.decode()
+    assert "已更新为 3 版" in page
+    assert fresh.sha256 in page
+    assert not Acceptance.objects.filter(document=fresh).exists()
+    assert is_asked(door)
+
+
+def test_answering_twice_is_harmless(door):
+    new = bring_into_force()
+    assert answer(door, new).headers["Location"] == answer(door, new).headers["Location"] == ELSEWHERE
+    assert Acceptance.objects.filter(document=new).count() == 1
+
+
+def test_an_answer_in_one_browser_counts_in_every_other(door, member):
+    other = sign_in(Client(), member)
+    new = bring_into_force()
+    assert is_asked(other)
+    answer(door, new)
+    assert not is_asked(other)
+
+
+def test_the_question_leads_nowhere_off_the_site_and_never_to_itself(door):
+    new = bring_into_force()
+    for target in ("https://evil.example/", "//evil.example", ACCEPT, ACCEPT + "?next=/"):
+        page = door.get(ACCEPT, {"next": target}).content.decode()
+        assert 'name="next" value="/"' in page
+    assert answer(door, new, next="//evil.example").headers["Location"] == "/"
+
+
+def test_nobody_answers_for_somebody_else(door, member, bob):
+    new = bring_into_force()
+    other = sign_in(Client(), agree(bob, now=timezone.now() - timedelta(days=1)))
+    answer(door, new)
+    assert is_asked(other)
+    assert not Acceptance.objects.for_member(bob).filter(document=new).exists()
+
+
+# ── A form that was sent meanwhile ──
+
+
+def test_what_was_typed_when_the_question_came_is_carried_along_and_sent_on(door, member):
+    new = bring_into_force()
+    asked = door.post("/me/profile/", {"name": "王爱丽 <b>", "password": "a secret of mine"})
+    assert asked.status_code == 428
+    html = asked.content.decode()
+    assert "您刚才填写的内容还在" in html
+    assert "a secret of mine" not in html
+    kept = re.search(r'name="kept" value="([^"]+)"', html)[1]
+    resumed = answer(door, new, kept=kept).content.decode()
+    assert '<form class="form-actions" method="post" action="/me/profile/">' in resumed
+    assert 'name="name" value="王爱丽 &lt;b&gt;"' in resumed
+    assert "a secret of mine" not in resumed
+    assert door.post("/me/profile/", {"name": "王爱丽"}).status_code == 302
+
+
+def test_putting_it_off_sends_the_form_on_as_well(door):
+    bring_into_force()
+    html = door.post("/me/profile/", {"name": "王"}).content.decode()
+    kept = re.search(r'name="kept" value="([^"]+)"', html)[1]
+    assert "继续提交" in door.post("/policy/accept/later/", {"next": "/", "kept": kept}).content.decode()
+
+
+def test_what_one_member_typed_is_not_sent_on_by_another(door, bob):
+    new = bring_into_force()
+    html = door.post("/me/profile/", {"name": "王爱丽"}).content.decode()
+    kept = re.search(r'name="kept" value="([^"]+)"', html)[1]
+    other = sign_in(Client(), make_member(agrees=False))
+    agreement = Document.objects.current("agreement", timezone.now())
+    assert answer(other, new, agreement, kept=kept).headers["Location"] == ELSEWHERE
+    assert answer(door, new, kept=kept[:-3] + "abc").headers["Location"] == ELSEWHERE
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Accept": "application/json"}, {"Sec-Fetch-Dest": "empty"}, {"Sec-Fetch-Dest": "image"}]
+)
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_script_is_told_where_to_ask(door, headers, method):
+    bring_into_force()
+    told = getattr(door, method)(ELSEWHERE, headers=headers)
+    assert told.status_code == 428
+    assert json.loads(told.content)["accept"] == ACCEPT
+
+
+# ── Later, and no ──
+
+
+def test_it_can_be_put_off_for_a_day_at_a_time_until_it_is_thirty_days_in_force(door, now):
+    bring_into_force(effective_at=now - timedelta(days=28, hours=23))
+    assert door.post("/policy/accept/later/", {"next": ELSEWHERE}).headers["Location"] == ELSEWHERE
+    assert not is_asked(door)
+    with time_machine.travel(now + timedelta(hours=23)):
+        assert not is_asked(door)
+    with time_machine.travel(now + timedelta(hours=24, minutes=1)):
+        assert is_asked(door)
+        assert "明天再决定" in door.get(ACCEPT).content.decode()
+        door.post("/policy/accept/later/", {"next": "/"})
+        assert not is_asked(door)
+    with time_machine.travel(now + timedelta(days=2, hours=1)):
+        assert is_asked(door)
+        assert "明天再决定" not in door.get(ACCEPT).content.decode()
+        said = door.post("/policy/accept/later/", {"next": "/"}, follow=True).content.decode()
+        assert "已经生效满 30 天" in said
+        assert is_asked(door)
+
+
+def test_a_version_newer_than_the_one_put_off_is_asked_about_at_once(door, now):
+    bring_into_force(version="2", effective_at=now - timedelta(hours=2))
+    door.post("/policy/accept/later/", {"next": "/"})
+    bring_into_force(version="3")
+    assert is_asked(door)
+
+
+def test_a_no_is_recorded_and_not_asked_again_for_ninety_days(door, member, now):
+    new = bring_into_force()
+    door.post("/policy/accept/refuse/", {"next": "/"})
+    assert Acceptance.objects.for_member(member).newest_first()[0].action == "refused"
+    page = door.get(ACCEPT).content.decode()
+    assert "您没有同意新版" in page
+    assert "同意并继续" not in page
+    assert is_asked(door)  # led to the page that says so, which does not ask
+    with time_machine.travel(now + timedelta(days=89)):
+        assert "同意并继续" not in sign_in(door, member).get(ACCEPT).content.decode()
+    with time_machine.travel(now + timedelta(days=90, minutes=1)):
+        assert "同意并继续" in sign_in(door, member).get(ACCEPT).content.decode()
+    sign_in(door, member)
+    assert "同意并继续" in door.get(ACCEPT + "?again=1").content.decode()
+    assert answer(door, new).status_code == 302
+    assert not is_asked(door)
+
+
+# ── The way out ──
+
+EXITS = {
+    "consent:accept", "consent:document", "consent:document_version", "consent:document_diff", "consent:inventory",
+    "consent:consents", "consent:permissions", "consent:gate", "complaints:index", "complaints:new",
+    "complaints:my_cases", "complaints:my_case", "accounts:close", "account_logout", "courses:payment_accounts",
+}  # fmt: skip
+
+
+@pytest.fixture
+def whole(member, first, now):
+    bring_into_force()
+    for kind in ("gate", "payment_account", *Permission.Kind.values):
+        make_document(kind=kind, effective_at=now - timedelta(days=90))
+    case = open_case(member=member).case
+    return {
+        "consent:document": {"kind": "privacy"},
+        "consent:document_version": {"kind": "privacy", "version": "1"},
+        "consent:document_diff": {"kind": "privacy", "older": "1", "newer": "2"},
+        "complaints:new": {"kind": "complaint"},
+        "complaints:my_case": {"number": case.number},
+    }
+
+
+def test_every_address_either_stays_open_or_leads_to_the_question_and_none_in_a_circle(whole, door):
+    opened = set()
+    for name, route in addresses():
+        path = fill(route, {"url": "accounts/user", **whole.get(name, {})})
+        said = door.get(path)
+        if said.status_code == 428 or (said.status_code == 302 and said.headers["Location"].startswith(ACCEPT)):
+            continue
+        assert said.status_code < 500, name
+        opened.add(name)
+        hops = door.get(path, follow=True).redirect_chain
+        assert len(hops) <= 3, f"{name} goes in a circle"
+    assert opened >= EXITS
+    assert not {"accounts:me", "accounts:profile", "courses:buy", "courses:my_courses", "admin:index"} & opened
+
+
+def test_whoever_has_said_no_can_complain_close_and_sign_out(whole, door, member):
+    door.post("/policy/accept/refuse/", {"next": "/"})
+    said = door.post(
+        "/complaints/new/complaint/",
+        {"subject": "不同意新版", "body": "请解释。", "form_token": "6356df4d-8742-4806-a274-1abf63033078"},
+    )
+    assert said.status_code == 302
+    assert Case.objects.for_member(member).count() == 2
+    closed = door.post("/me/close/", {"password": "correct horse battery"})
+    assert closed.headers["Location"].startswith("/goodbye/")
+    member.refresh_from_db()
+    assert member.is_closing
+
+
+# ── What it costs ──
+
+
+def test_a_member_who_owes_nothing_costs_no_query_more(door, queries, django_assert_num_queries):
+    door.get("/policy/inventory/")
+    door.get("/courses/")
+    with django_assert_num_queries(1):  # the member; the session is in the cache
+        door.get("/courses/")
+    bring_into_force(is_material=False, changes=[])
+    timeline.read()
+    door.get("/courses/")  # looks once
+    with django_assert_num_queries(1):
+        door.get("/courses/")
+
+
+def test_saving_an_older_copy_of_a_member_undoes_no_answer(member, door):
+    older = type(member).objects.get(pk=member.pk)
+    new = bring_into_force()
+    answer(door, new)
+    assert not is_asked(door)
+    settled = type(member).objects.get(pk=member.pk).texts_settled
+    older.name = "王"
+    older.save()
+    fresh = type(member).objects.get(pk=member.pk)
+    assert (fresh.name, fresh.texts_settled) == ("王", settled)
