@@ -74,12 +74,13 @@ def _text(content: bytes) -> str:
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """Run the portal under gunicorn with one worker for as long as the block lasts."""
+def running(*, without: str = "") -> Iterator[Server]:
+    """Run the portal under gunicorn with one worker for as long as the block lasts; `without` these middlewares."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "1"]
     command += ["--worker-class", "gthread", "--threads", "1", "--no-control-socket", "--keep-alive", "60"]
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "bench.settings", "LOG_LEVEL": "WARNING"}
+    environment["BENCH_WITHOUT"] = without
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:
         _wait_until_it_answers(process, port)

@@ -4,10 +4,12 @@ import os
 import re
 
 from config.settings import *  # noqa: F403
-from config.settings import ACCOUNT_RATE_LIMITS, TEMPLATES
+from config.settings import ACCOUNT_RATE_LIMITS, MIDDLEWARE, TEMPLATES
 
 ROOT_URLCONF = "bench.urls"
 ALLOWED_HOSTS = ["127.0.0.1"]
+# To tell what a middleware costs: the same portal without it.
+MIDDLEWARE = [name for name in MIDDLEWARE if name not in os.environ.get("BENCH_WITHOUT", "").split()]
 TEMPLATES[0]["DIRS"] = [*TEMPLATES[0]["DIRS"], os.environ["BENCH_TEMPLATES"]]  # type: ignore[misc]
 # The same counting goes on; only the numbers differ, or a thousand sign-ins from one address would be refused.
 ACCOUNT_RATE_LIMITS = {
