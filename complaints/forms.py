@@ -9,6 +9,7 @@ from django import forms
 
 from accounts import phone
 from complaints import codes
+from complaints.attaching import TakesPictures
 from complaints.models import Case
 from complaints.services import Contact
 
@@ -68,7 +69,7 @@ def _words(label: str, *, rows: int, **options: Any) -> Prose:
     )
 
 
-class CaseForm(forms.Form):
+class CaseForm(TakesPictures):
     """Ask something of us."""
 
     subject = Prose(
@@ -117,7 +118,7 @@ class CaseForm(forms.Form):
         return Contact(name=said["contact_name"], phone=said["contact_phone"], email=said["contact_email"])
 
 
-class SaidForm(forms.Form):
+class SaidForm(TakesPictures):
     """Add to a dialogue; `seen` tells how much of it the writer had before them."""
 
     body = _words("补充说明", rows=4)

@@ -10,4 +10,9 @@ class ConsentConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        from consent import checks  # noqa: F401 - registers itself
+        from consent import (
+            checks,  # noqa: F401 - registers itself
+            removing,
+        )
+
+        removing.connect()

@@ -34,13 +34,14 @@ class TermsMiddleware:
 
 
 class DevicePermissionsMiddleware:
-    """Tell the browser with every answer what stays closed on this device."""
+    """Tell the browser with every answer what stays closed on this device, and which device it is."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
+        permissions.remember(request, response)
         opened = permissions.opened(request)
         if opened:
             return permissions.tell_browser(request, response, opened)

@@ -1,13 +1,11 @@
 """Device permissions as a request meets them: which browser this is, what is open on it, and who is turned away."""
 
 import uuid
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django_permissions_policy.decorators import permissions_policy_override
 
@@ -18,21 +16,18 @@ from consent.services import Device
 
 COOKIE = "device"
 SALT = "consent.device"
+DECIDED = "_decided_on_device"
 REMEMBERED = 365 * 24 * 3600  # seconds
 Kind = Permission.Kind
 # What browsers call it; choosing a picture from an album is a file dialogue, which no header can close.
 FEATURES = {Kind.LOCATION: "geolocation", Kind.CAMERA: "camera", Kind.MICROPHONE: "microphone"}
 
 
-class PermissionNotGiven(PermissionDenied):
-    """Something came that its member's permission on this device does not cover."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__(f"这台设备没有打开“{Kind(kind).label}”权限，所以我们没有收下。可以在“权限管理”里打开后再试。")
-
-
 def key_of(request: HttpRequest) -> uuid.UUID | None:
     """Read which browser this is; None when nothing was ever decided on it."""
+    device: Device | None = getattr(request, DECIDED, None)
+    if device is not None:
+        return device.key
     value = request.get_signed_cookie(COOKIE, default=None, salt=SALT, max_age=REMEMBERED)
     return uuid.UUID(value) if value else None
 
@@ -42,8 +37,16 @@ def device_of(request: HttpRequest) -> Device:
     return Device(request.user, key_of(request) or uuid.uuid4())
 
 
-def remember(response: HttpResponse, device: Device) -> HttpResponse:
-    """Have the browser carry its number; only a decision needs one."""
+def mark_decided(request: HttpRequest, device: Device) -> None:
+    """Have this browser carry its number from now on; only a decision needs one."""
+    setattr(request, DECIDED, device)
+
+
+def remember(request: HttpRequest, response: HttpResponse) -> None:
+    """Give its number to a browser on which something was just decided."""
+    device: Device | None = getattr(request, DECIDED, None)
+    if device is None:
+        return
     response.set_signed_cookie(
         COOKIE,
         device.key.hex,
@@ -53,12 +56,12 @@ def remember(response: HttpResponse, device: Device) -> HttpResponse:
         httponly=True,
         samesite="Lax",
     )
-    return response
 
 
 def opened(request: HttpRequest) -> frozenset[str]:
     """List what is open on this browser for whoever is signed in; costs no query."""
-    if COOKIE not in request.COOKIES or settings.SESSION_COOKIE_NAME not in request.COOKIES:
+    is_known = COOKIE in request.COOKIES or hasattr(request, DECIDED)
+    if not is_known or settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return frozenset()
     member: Any = request.user
     key = key_of(request)
@@ -67,28 +70,14 @@ def opened(request: HttpRequest) -> frozenset[str]:
     return frozenset(member.open_permissions.get(key.hex, ()))
 
 
-def require(request: HttpRequest, kind: str) -> None:
-    """Let nothing of a kind in that is not open on this device.
+def refusal(request: HttpRequest, fields: Mapping[str, str]) -> str:
+    """Say why the files of a request are not let in; empty when they are. `fields`: what each one takes, by its name.
 
-    :raises PermissionNotGiven: a 403 that says why
+    A file in any other field counts as a picture. Whoever refuses answers 403 with these words.
     """
-    if kind not in opened(request):
-        raise PermissionNotGiven(kind)
-
-
-def guards_uploads(kinds: Mapping[str, str]) -> Callable[..., Any]:
-    """Refuse a file in one of these fields unless its permission is open: `{"photo": "camera"}`."""
-
-    def decorate(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-        @wraps(view)
-        def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-            for field in request.FILES:
-                require(request, kinds.get(field, Kind.PICTURES))
-            return view(request, *args, **kwargs)
-
-        return guarded
-
-    return decorate
+    missing = {fields.get(name, Kind.PICTURES) for name in request.FILES} - opened(request)
+    names = "、".join(Kind(kind).label for kind in sorted(missing))
+    return f"这台设备没有打开“{names}”权限，所以没有收下图片。打开权限后再选一次。" if missing else ""
 
 
 def tell_browser(request: HttpRequest, response: HttpResponse, opened: frozenset[str]) -> HttpResponse:
@@ -101,21 +90,27 @@ def tell_browser(request: HttpRequest, response: HttpResponse, opened: frozenset
     return answer
 
 
-def cards(request: HttpRequest, *kinds: str) -> list[str]:
-    """List which of these permissions a page may offer by a card: not open, and not refused in the last 90 days."""
-    member: Any = request.user
-    if not member.is_authenticated:
-        return []
-    decided = {
-        p.kind: p for p in Permission.objects.for_member(member).on_device(key_of(request)).filter(kind__in=kinds)
-    }
-    now = timezone.now()
-    return [kind for kind in kinds if kind not in decided or decided[kind].may_be_asked(now)]
+def may_offer(request: HttpRequest, kind: str) -> bool:
+    """Tell whether a page may offer a permission by a card: not open here, and not refused in the last 90 days."""
+    if not request.user.is_authenticated:
+        return False
+    decided = _decided_here(request).get(kind)
+    return decided is None or decided.may_be_asked(timezone.now())
+
+
+def _decided_here(request: HttpRequest) -> dict[str, Permission]:
+    """Read what was decided on this device, once for all cards of a page."""
+    known: dict[str, Permission] | None = getattr(request, "_decided_here", None)
+    if known is None:
+        here = Permission.objects.for_member(request.user).on_device(key_of(request))
+        known = {permission.kind: permission for permission in here}
+        setattr(request, "_decided_here", known)  # noqa: B010 - a request has no such attribute by itself
+    return known
 
 
 def card_context(request: HttpRequest, kind: str) -> dict[str, Any] | None:
     """Return what a card says before a permission is used for the first time; None when there is nothing to ask."""
     sheet = timeline.read().in_force(timezone.now()).get(kind)
-    if sheet is None or not cards(request, kind):
+    if sheet is None or not may_offer(request, kind):
         return None
     return {"kind": Kind(kind), "words": WORDS[Kind(kind)], "sheet": sheet, "next": request.get_full_path()}

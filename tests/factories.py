@@ -1,6 +1,7 @@
 """Makers of what tests need; each takes what matters to the test and makes up the rest."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from io import BytesIO
 from itertools import count
@@ -16,9 +17,10 @@ from PIL import Image
 from accounts.models import Message, User
 from accounts.models.message import hash_of_destination
 from complaints import services as complaints
-from complaints.models import Case
+from complaints.models import Case, Picture
 from consent import services as consent
 from consent.models import Document
+from consent.pictures import tidy
 from courses import services
 from courses.gateways import Trade, TradeState
 from courses.models import Course, Enrollment, Lesson, Media, Order, Payment, PaymentAccount
@@ -111,6 +113,23 @@ def open_case(*, member: User | None = None, now: datetime | None = None, **fiel
         "form_token": uuid4(),
     }
     return complaints.open_case(member=member, now=now or timezone.now(), **{**said, **fields})
+
+
+def attach_pictures(
+    case: Case, *, sources: Iterable[str] = ("pictures",), now: datetime | None = None
+) -> list[Picture]:
+    """Have the member of a case open the permissions and reply with a picture from each source; the last one first."""
+    moment, wanted = now or timezone.now(), list(sources)
+    device, member = consent.Device(case.member, uuid4()), case.member
+    for kind in set(wanted):
+        sheet = Document.objects.current(kind, moment)
+        seen_from = consent.Origin(ip=None, browser="test")
+        consent.open_permission(device=device, kind=kind, sha256=sheet.sha256, origin=seen_from, now=moment)
+    added = complaints.Attached(device, [(kind, tidy(picture_file())) for kind in wanted])
+    seen = case.entries.count()
+    complaints.reply(case_id=case.pk, body=f"见图 {next(_numbers)}", seen=seen, attached=added, now=moment)
+    member.refresh_from_db()
+    return list(Picture.objects.of_case(case).order_by("-pk")[: len(wanted)])
 
 
 def make_enrollment(*, member: User, course: Course, ended: bool = False) -> Enrollment:

@@ -6,13 +6,13 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.admin import PersonalDataAdmin
 from accounts.admin.members import masked_name
@@ -21,8 +21,9 @@ from complaints import services
 from complaints.admin.forms import CannedForm, HandOverForm
 from complaints.admin.queue import QueueFilter, promise_badge, staff_name
 from complaints.forms import SaidForm
-from complaints.models import Case
+from complaints.models import Case, Picture
 from complaints.services import desk
+from consent.files import respond
 
 REFUSALS: dict[type[Exception], str] = {
     services.OwnCase: "这是您自己（或对方本人）提出的，需由其他同事处理。",
@@ -67,7 +68,12 @@ class CaseAdmin(PersonalDataAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         buttons = (self.claim, self.answer, self.close, self.hand_over, self.insert_canned)
-        return [*(self._button(view) for view in buttons), *super().get_urls()]
+        picture = path(
+            "<int:pk>/pictures/<int:picture_pk>/",
+            self.admin_site.admin_view(require_safe(self.picture)),
+            name="complaints_case_picture",
+        )
+        return [*(self._button(view) for view in buttons), picture, *super().get_urls()]
 
     def _button(self, view: Callable[..., HttpResponse]) -> URLPattern:
         verb = view.__name__
@@ -103,6 +109,13 @@ class CaseAdmin(PersonalDataAdmin):
         chosen = CannedForm(request.POST)
         chosen.full_clean()
         return self._page(request, self._case(request, pk), SaidForm(initial={"body": chosen.draft()}))
+
+    def picture(self, request: HttpRequest, pk: int, picture_pk: int) -> HttpResponseBase:
+        """Hand out a picture to who may read what was said."""
+        case = self._case(request, pk)
+        if not request.user.has_perm(desk.MAY_READ):
+            raise PermissionDenied
+        return respond(request, get_object_or_404(Picture.objects.of_case(case), pk=picture_pk).file)
 
     def _say(self, request: HttpRequest, pk: int, act: Callable[..., Case], *, words: str, done: str) -> HttpResponse:
         case = self._case(request, pk)
@@ -170,5 +183,5 @@ class CaseAdmin(PersonalDataAdmin):
 
 
 def _dialogue(case: Case) -> list[dict[str, Any]]:
-    entries = case.entries.select_related("author").order_by("pk")
+    entries = case.entries.select_related("author").prefetch_related("pictures").order_by("pk")
     return [{"entry": e, "who": staff_name(e.author) if e.author else e.get_voice_display()} for e in entries]

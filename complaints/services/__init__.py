@@ -9,6 +9,7 @@ from complaints.services.asking import (
     open_case,
     reply,
 )
+from complaints.services.attaching import Attached, NotPermitted, TooManyPictures, remove_picture
 from complaints.services.clock import alarm_overdue_cases, remind_due_cases
 from complaints.services.desk import (
     AlreadyClaimed,
@@ -25,13 +26,16 @@ from complaints.services.desk import (
 __all__ = [
     "AlreadyClaimed",
     "AlreadySaid",
+    "Attached",
     "CaseClosed",
     "Contact",
     "NotEntitled",
+    "NotPermitted",
     "Opened",
     "OwnCase",
     "SomebodyElsesCase",
     "ThreadMovedOn",
+    "TooManyPictures",
     "alarm_overdue_cases",
     "answer",
     "claim_case",
@@ -40,5 +44,6 @@ __all__ = [
     "hand_over",
     "open_case",
     "remind_due_cases",
+    "remove_picture",
     "reply",
 ]

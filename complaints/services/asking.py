@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,7 @@ from accounts.models import User
 from complaints import codes
 from complaints.models import Case, hash_of_contact, last_moment_to_answer
 from complaints.services import thread
+from complaints.services.attaching import Attached, let_in
 from complaints.services.thread import AlreadySaid, CaseClosed, ThreadMovedOn
 from consent.fields import keyed_hash
 
@@ -25,6 +27,16 @@ class Contact:
     phone: str = ""
     email: str = ""
 
+    def as_fields(self) -> dict[str, Any]:
+        """Return it as a case keeps it: sealed, with hashes to find it by."""
+        return {
+            "contact_name": self.name,
+            "contact_phone": self.phone,
+            "contact_email": self.email,
+            "contact_phone_hash": hash_of_contact(self.phone),
+            "contact_email_hash": hash_of_contact(self.email),
+        }
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -36,14 +48,26 @@ class Opened:
 
 @transaction.atomic
 def open_case(
-    *, kind: str, subject: str, body: str, contact: Contact, member: User | None, form_token: UUID, now: datetime
+    *,
+    kind: str,
+    subject: str,
+    body: str,
+    contact: Contact,
+    member: User | None,
+    form_token: UUID,
+    now: datetime,
+    attached: Attached | None = None,
 ) -> Opened:
     """Write down what a person asks, and promise when it will be answered.
 
     The same words from the same form are the same case, however often and however quickly they are sent; other words
     from it, after going back in the browser, are another case.
+
+    :raises NotPermitted: when the permission for the pictures is not open any more
     """
-    submission = "\n".join([str(member.pk if member else ""), str(form_token), kind, subject, body])
+    let_in(attached)
+    said = [str(member.pk if member else ""), str(form_token), kind, subject, body]
+    submission = "\n".join([*said, *(attached.digests if attached else [])])
     claim_code = None if member else codes.code_of(submission)
     case, is_new = Case.objects.get_or_create(
         submission_hash=keyed_hash(submission, purpose="complaints.submission"),
@@ -53,23 +77,19 @@ def open_case(
             "member": member,
             "claim_hash": codes.hash_of(claim_code) if claim_code else None,
             "subject": subject,
-            "contact_name": contact.name,
-            "contact_phone": contact.phone,
-            "contact_email": contact.email,
-            "contact_phone_hash": hash_of_contact(contact.phone),
-            "contact_email_hash": hash_of_contact(contact.email),
+            **contact.as_fields(),
             "opened_at": now,
             "due_at": last_moment_to_answer(now),
         },
     )
     if is_new:
-        thread.add_from_person(case, body=body, now=now)
+        thread.add_from_person(case, body=body, now=now, attached=attached)
         log.info("case.opened", case=case.pk, kind=kind)
     return Opened(case, claim_code)
 
 
 @transaction.atomic
-def reply(*, case_id: int, body: str, seen: int, now: datetime) -> Case:
+def reply(*, case_id: int, body: str, seen: int, now: datetime, attached: Attached | None = None) -> Case:
     """Add what the person writes back; a case that rested wants an answer again, and the promise begins anew.
 
     `seen` is the number of entries that the person had before them.
@@ -77,10 +97,13 @@ def reply(*, case_id: int, body: str, seen: int, now: datetime) -> Case:
     :raises CaseClosed: when it is closed
     :raises AlreadySaid: when these words are the last ones already, so a repeated click is harmless
     :raises ThreadMovedOn: when something was added meanwhile
+    :raises NotPermitted: when the permission for the pictures is not open any more
+    :raises TooManyPictures: when the case has no room for them
     """
+    let_in(attached)
     case = thread.lock(case_id)
-    thread.expect(case, seen=seen, voice="person", body=body)
-    thread.add_from_person(case, body=body, now=now)
+    thread.expect(case, seen=seen, voice="person", body=body, attached=attached)
+    thread.add_from_person(case, body=body, now=now, attached=attached)
     if case.status == Case.Status.ANSWERED:
         case.status = Case.Status.OPEN
         case.due_at = last_moment_to_answer(now)

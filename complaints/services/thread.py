@@ -4,6 +4,7 @@ from datetime import datetime
 
 from accounts.models import User
 from complaints.models import Case, Entry
+from complaints.services.attaching import Attached, attach
 
 
 class CaseClosed(Exception):
@@ -23,7 +24,9 @@ def lock(case_id: int) -> Case:
     return Case.objects.select_for_update(of=("self",)).get(pk=case_id)
 
 
-def expect(case: Case, *, seen: int, voice: str, body: str, author: User | None = None) -> None:
+def expect(
+    case: Case, *, seen: int, voice: str, body: str, author: User | None = None, attached: Attached | None = None
+) -> None:
     """Refuse to add what would answer a dialogue that the writer did not see as it is now.
 
     :raises AlreadySaid: when the same person has just said the same
@@ -31,7 +34,8 @@ def expect(case: Case, *, seen: int, voice: str, body: str, author: User | None 
     :raises ThreadMovedOn: when there are entries beyond those seen
     """
     newer = list(case.entries.order_by("pk")[seen:])
-    if any((e.voice, e.author_id, e.body) == (voice, author and author.pk, body) for e in newer):
+    said = (voice, author and author.pk, body)
+    if any((e.voice, e.author_id, e.body) == said and _shows_the_same(e, attached) for e in newer):
         raise AlreadySaid
     if case.is_closed:
         raise CaseClosed
@@ -39,8 +43,15 @@ def expect(case: Case, *, seen: int, voice: str, body: str, author: User | None 
         raise ThreadMovedOn
 
 
-def add_from_person(case: Case, *, body: str, now: datetime) -> Entry:
-    return Entry.objects.create(case=case, voice=Entry.Voice.PERSON, body=body, at=now)
+def _shows_the_same(entry: Entry, attached: Attached | None) -> bool:
+    shown = sorted(entry.pictures.values_list("width", "height"))
+    return shown == (attached.shapes if attached else [])
+
+
+def add_from_person(case: Case, *, body: str, now: datetime, attached: Attached | None = None) -> Entry:
+    entry = Entry.objects.create(case=case, voice=Entry.Voice.PERSON, body=body, at=now)
+    attach(entry, attached, now=now)
+    return entry
 
 
 def add_from_staff(case: Case, *, body: str, by: User, now: datetime) -> Entry:

@@ -1,5 +1,6 @@
 """Permissions of devices: given, refused, taken back; and what was collected with them deleted."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 import structlog
 from django.db import models, transaction
+from django.db.models import Max
 
 from consent import inventory, timeline
 from consent.models import ERASED_WITHIN, Acceptance, Permission, Recall
@@ -111,10 +113,25 @@ def _tell_the_members_row(member: Any) -> None:
 def _recall_after_the_last(member: Any, kind: str, *, now: datetime) -> Recall | None:
     if _open(member, kind).exists():
         return None
+    asked_at = max([now, *_last_collected(member, kind)])
     duty, _created = Recall.objects.get_or_create(
-        member=member, kind=kind, done_at=None, defaults={"asked_at": now, "due_at": now + ERASED_WITHIN}
+        member=member, kind=kind, done_at=None, defaults={"asked_at": asked_at, "due_at": now + ERASED_WITHIN}
     )
     return duty
+
+
+def _last_collected(member: Any, kind: str) -> list[datetime]:
+    """Tell when the last of it came: what was let in while the withdrawal waited for its turn is meant too."""
+    newest = [rows.aggregate(last=Max(entry.collected_at))["last"] for entry, rows in _collected(member.pk, kind)]
+    return [last for last in newest if last is not None]
+
+
+def hold_open(*, device: Device, kinds: Iterable[str]) -> bool:
+    """Tell whether all of these are open on a device, and keep them so until the transaction ends."""
+    _one_at_a_time(device.member)
+    wanted = set(kinds)
+    opened = Permission.objects.for_member(device.member).on_device(device.key).open().filter(kind__in=wanted)
+    return set(opened.values_list("kind", flat=True)) == wanted
 
 
 def collected(*, member: Any, kind: str) -> int:
@@ -151,10 +168,6 @@ def _recalled(duty: Recall) -> list[tuple[inventory.Entry, models.QuerySet[Any]]
 
 
 def _delete(entry: inventory.Entry, rows: models.QuerySet[Any]) -> int:
-    """Delete rows and the files they name; the files first, so that none is left that no row knows of."""
-    names = [f.name for f in entry.model._meta.fields if isinstance(f, models.FileField)]
-    for row in rows.only("pk", *names):
-        for name in names:
-            getattr(row, name).delete(save=False)
+    """Delete rows, with the files they name; a join stands in the way of doing it in one statement."""
     pks = list(rows.values_list("pk", flat=True))
     return entry.model._base_manager.filter(pk__in=pks).delete()[1].get(entry.label, 0)

@@ -10,7 +10,7 @@ register = template.Library()
 
 
 @register.inclusion_tag("consent/_permission_card.html", takes_context=True)
-def permission_card(context: dict[str, Any], kind: str) -> dict[str, Any]:
+def permission_card(context: dict[str, Any], kind: str, *, in_form: bool = False) -> dict[str, Any]:
     """Show the card; nothing when the permission is open on this device, or was refused in the last 90 days."""
-    request = context["request"]
-    return {"card": permissions.card_context(request, kind), "csrf_token": context.get("csrf_token")}
+    card = permissions.card_context(context["request"], kind)
+    return {"card": card, "csrf_token": context.get("csrf_token"), "in_form": in_form}

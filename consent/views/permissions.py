@@ -1,6 +1,5 @@
 """权限管理: what each device of a member may do here, and the way to give it and to take it back."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
@@ -9,13 +8,13 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadReque
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.views.decorators.http import require_POST, require_safe
 
-from consent import gate, origin, permission_centre, services, timeline
+from consent import deciding, gate, origin, permission_centre, services
 from consent import permissions as device_permissions
 from consent.asking import stays_open
-from consent.models import Permission, Recall
+from consent.deciding import what_becomes_of_it
+from consent.models import Permission
 from consent.permissions import Kind
 from consent.services import Device
 
@@ -42,31 +41,18 @@ def permissions_mark(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def allow(request: HttpRequest, kind: str) -> HttpResponse:
-    """Open a permission on this device, under the sheet that the member had before them."""
-    now, device = timezone.now(), device_permissions.device_of(request)
-    label = _label(kind, now)
-    sha256 = request.POST.get("sha256", "")
-    try:
-        services.open_permission(device=device, kind=kind, sha256=sha256, origin=origin.of(request), now=now)
-    except services.StaleDocument:
-        messages.warning(request, f"{label}权限的说明有了新版，请看过以后再决定。刚才的选择没有记录。")
-        return redirect(_target(request, kind))
-    messages.success(request, f"已在这台设备上允许{label}。")
-    return device_permissions.remember(redirect(_target(request, kind)), device)
+    """Open a permission on this device, and lead on; in the centre, to the row that was decided."""
+    deciding.allow(request, kind)
+    return redirect(_target(request, kind))
 
 
 @stays_open
 @login_required
 @require_POST
 def decline(request: HttpRequest, kind: str) -> HttpResponse:
-    """Take a no to a card for an answer; where the permission is open meanwhile, the no takes it back."""
-    now, device = timezone.now(), device_permissions.device_of(request)
-    label = _label(kind, now)
-    if kind in device_permissions.opened(request):
-        return take_back(request, kind)
-    services.refuse_permission(device=device, kind=kind, origin=origin.of(request), now=now)
-    messages.info(request, f"好的，不使用{label}。90 天内不再询问，想用时可以在“权限管理”里打开。")
-    return device_permissions.remember(redirect(_target(request)), device)
+    """Take a no to a card for an answer."""
+    deciding.decline(request, kind)
+    return redirect(_target(request))
 
 
 @stays_open
@@ -80,7 +66,7 @@ def take_back(request: HttpRequest, kind: str) -> HttpResponse:
     was_open = Permission.objects.for_member(device.member).on_device(device.key).filter(kind=kind).open().exists()
     recall = services.take_back(device=device, kind=kind, origin=origin.of(request), now=timezone.now())
     if was_open:
-        messages.success(request, f"已收回{Kind(kind).label}。{_what_becomes_of_it(recall)}")
+        messages.success(request, f"已收回{Kind(kind).label}。{what_becomes_of_it(recall)}")
     return redirect(_target(request))
 
 
@@ -99,17 +85,10 @@ def browser_said(request: HttpRequest, kind: str) -> HttpResponse:
         recall = services.take_back(device=device, kind=kind, origin=origin.of(request), now=now)
         messages.warning(
             request,
-            f"浏览器关闭了{Kind(kind).label}，我们已按收回处理。{_what_becomes_of_it(recall)}"
+            f"浏览器关闭了{Kind(kind).label}，我们已按收回处理。{what_becomes_of_it(recall)}"
             "想再用，先在地址栏左侧的网站设置里允许，再回到这里打开。",
         )
     return JsonResponse({"open": kind in device_permissions.opened(request)})
-
-
-def _label(kind: str, now: datetime) -> str:
-    """Return what a permission is called; without a sheet in force there is nothing to agree to or to refuse."""
-    if kind not in Kind.values or kind not in timeline.read().in_force(now):
-        raise Http404
-    return str(Kind(kind).label)
 
 
 def _device(request: HttpRequest) -> Device:
@@ -134,10 +113,3 @@ def _target(request: HttpRequest, kind: str = "") -> str:
     centre = reverse("consent:permissions") + (f"#{kind}" if kind else "")
     wanted = request.POST.get("next")
     return gate.safe_next(request, wanted) if wanted else centre
-
-
-def _what_becomes_of_it(recall: Recall | None) -> str:
-    if recall is None:
-        return "其他设备上仍然允许，用它收集的内容暂不删除。"
-    by = date_format(timezone.localtime(recall.due_at), "n月j日 H:i")
-    return f"用它收集的内容将在 {by} 之前删除。"

@@ -8,8 +8,8 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from consent.files import content_type
 from courses import pictures, videos
-from courses.media import content_type
 from courses.models.catalogue import Lesson
 
 

@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_safe
 
 from consent import gate
+from consent.files import FOR_GOOD, respond
 from courses import services
-from courses.media import FOR_GOOD, respond
 from courses.models import Course, Media
 from courses.models.catalogue import cover_version
 

@@ -245,7 +245,7 @@ def test_a_case_costs_the_same_however_long(desk, agent, now, answers, django_as
     for turn in range(answers):
         services.answer(case_id=case.pk, body=f"第 {turn} 次", seen=turn + 1, by=agent, now=now)
     desk.get(page_of(case))
-    with django_assert_max_num_queries(9):  # the savepoint included; two of them ask for permissions
+    with django_assert_max_num_queries(10):  # the savepoint included; two of them ask for permissions
         desk.get(page_of(case))
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from accounts.models import Message
 from complaints import services, tasks
-from complaints.models import Case, Entry
+from complaints.models import Case, Entry, Picture
 from consent.expiry import expire
-from tests.factories import make_case, make_staff, open_case
+from tests.factories import attach_pictures, make_case, make_staff, open_case
 
 
 def test_the_desk_is_reminded_once_when_three_days_are_left(agent, colleague, now):
@@ -82,6 +82,19 @@ def test_three_years_after_its_end_a_case_is_deleted(agent, now, years, days, st
     expire(now=now.replace(day=min(now.day, 28)))
     assert Case.objects.exists() is stays
     assert Entry.objects.exists() is stays
+
+
+@pytest.mark.usefixtures("documents")
+def test_pictures_go_with_their_case_and_so_do_their_files(alice, now):
+    case = make_case(member=alice)
+    (picture,) = attach_pictures(case)
+    long_ago = now - timedelta(days=4 * 366)
+    ended = {"opened_at": long_ago, "first_answered_at": long_ago, "closed_at": long_ago, "due_at": now}
+    Case.objects.filter(pk=case.pk).update(status="closed", **ended)
+    assert picture.file.storage.exists(picture.file.name)
+    expire(now=now)
+    assert not Picture.objects.exists()
+    assert not picture.file.storage.exists(picture.file.name)
 
 
 def test_an_open_case_is_never_deleted_by_its_age(db, now):

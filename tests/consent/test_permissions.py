@@ -2,7 +2,6 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from uuid import uuid4
@@ -18,12 +17,12 @@ from django.urls import path
 from django.utils import timezone
 
 from config.urls import urlpatterns as the_portals
-from consent import inventory, services
+from consent import services
 from consent.asking import stays_open
 from consent.models import Acceptance, Document, Permission, Recall
 from consent.permissions import COOKIE, SALT
 from consent.services import Device, Origin
-from tests.factories import make_course, make_document, make_order, sign_in
+from tests.factories import attach_pictures, make_case, make_document, sign_in
 
 CENTRE = "/me/permissions/"
 CHROME = "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36"
@@ -392,19 +391,11 @@ def test_a_tab_learns_what_another_device_decided(home, alice):
 
 
 @pytest.fixture
-def collected(alice, monkeypatch):
-    """Three things that came with the permission for pictures; who holds such things is for other apps to say."""
-
-    def told(entry: inventory.Entry) -> inventory.Entry:
-        return (
-            replace(entry, collected_with="title", collected_at="placed_at")
-            if entry.label == "courses.Order"
-            else entry
-        )
-
-    entries = tuple(map(told, inventory.entries()))
-    monkeypatch.setattr(inventory, "entries", lambda: entries)
-    return [make_order(member=alice, course=make_course(title="pictures")) for _ in range(3)]
+def collected(alice):
+    """Three pictures from another device, on which nothing is open any more."""
+    attached = attach_pictures(make_case(member=alice), sources=["pictures"] * 3)
+    Permission.objects.all().delete()
+    return attached
 
 
 def test_only_the_last_device_that_closes_has_everything_deleted_and_the_page_says_by_when(home, alice, collected):

@@ -86,7 +86,7 @@ def test_what_is_no_single_range_is_answered_with_the_whole(client, film, asked)
 
 
 def test_an_open_end_is_answered_in_pieces_so_that_no_paused_player_holds_a_thread(client, film, monkeypatch):
-    monkeypatch.setattr("courses.media.LONGEST_OPEN_RANGE", 1000)
+    monkeypatch.setattr("consent.files.LONGEST_OPEN_RANGE", 1000)
     response = client.get(URL, HTTP_RANGE="bytes=500-")
     assert response.headers["Content-Range"] == f"bytes 500-1499/{len(FILM)}"
     assert body(response) == FILM[500:1500]

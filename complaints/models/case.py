@@ -159,6 +159,11 @@ class Case(models.Model):
     def is_closed(self) -> bool:
         return self.status == self.Status.CLOSED
 
+    @property
+    def takes_pictures(self) -> bool:
+        """Tell whether pictures may be added: only a member has permissions, and a notice is passed on to others."""
+        return self.member_id is not None and self.kind != self.Kind.IP_NOTICE
+
     def days_left(self, now: datetime) -> int:
         """Count the days until the last day of the promise; negative once it is broken."""
         return (timezone.localdate(self.due_at) - timezone.localdate(now)).days
