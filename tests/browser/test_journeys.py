@@ -66,8 +66,8 @@ def browse_past_the_gate(doctor: Visitor) -> None:
     doctor.look()
     doctor.go("/gate/?next=" + PROFESSIONAL)
     page.get_by_role("button", name=re.compile("继续")).click()
-    doctor.look()
     expect(page).to_have_url(doctor.url + PROFESSIONAL)
+    doctor.look()
 
 
 def pay_at_the_cashier(doctor: Visitor) -> None:
