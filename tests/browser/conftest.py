@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,35 +29,52 @@ SCREENS = {"phone": {"width": 390, "height": 844}, "desktop": {"width": 1280, "h
 
 @dataclass
 class Portal:
-    """A running portal and the passwords of its demo."""
+    """A running portal, where it keeps its data, and the passwords of its demo."""
 
     url: str
+    home: Path
     passwords: dict[str, str]
+
+    def manage(self, *words: str) -> str:
+        """Run a management command beside the portal, as an operator would."""
+        command = [sys.executable, "manage.py", *words]
+        done = subprocess.run(command, cwd=ROOT, env=_environment(self.home), capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
 
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
-    """Run the portal as `make run` does, in a directory and on a port of its own."""
+    """The portal that most tests visit."""
+    with run_portal(tmp_path_factory.mktemp("portal")) as portal:
+        yield portal
+
+
+@contextmanager
+def run_portal(home: Path) -> Iterator[Portal]:
+    """Run a portal as `make run` does, in a directory and on a port of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    home = tmp_path_factory.mktemp("portal")
-    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "DEV_DIR": str(home)}
     launcher = subprocess.Popen(
         [sys.executable, "-m", "config.launcher"],
         cwd=ROOT,
-        env=environment,
+        env={**_environment(home), "PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     with launcher:
         try:
-            yield _wait_until_ready(launcher)
+            yield _wait_until_ready(launcher, home)
         finally:
             launcher.send_signal(signal.SIGTERM)
             launcher.wait(30)
     _clean(home)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "DEV_DIR": str(home)}
 
 
 def _clean(home: Path) -> None:
@@ -69,13 +87,13 @@ def _clean(home: Path) -> None:
     return cleaning.clean(home)
 
 
-def _wait_until_ready(process: subprocess.Popen[str]) -> Portal:
+def _wait_until_ready(process: subprocess.Popen[str], home: Path) -> Portal:
     assert process.stdout is not None
     said = []
     for line in process.stdout:
         said.append(line)
         if found := READY.search(line.strip()):
-            return Portal(found[1], dict(PERSON.findall("".join(said))))
+            return Portal(found[1], home, dict(PERSON.findall("".join(said))))
     raise AssertionError("the portal did not start:\n" + "".join(said[-40:]))
 
 

@@ -215,14 +215,16 @@ def test_a_doctor_comes_learns_buys_complains_and_leaves(visit, portal: Portal, 
     "path",
     ["/", "/courses/", "/courses/postpartum-haemorrhage/", "/complaints/", "/complaints/new/consultation/",
      "/account/login/", "/account/signup/?by=email", "/account/password/reset/", "/account/login/code/",
-     "/policy/agreement/", "/policy/privacy/", "/policy/gate/", "/policy/payment_account/", "/demo/inbox/"],
+     "/policy/agreement/", "/policy/privacy/", "/policy/gate/", "/policy/payment_account/",
+     "/policy/inventory/", "/policy/privacy/diff/1.0/1.1/", "/demo/inbox/"],
 )  # fmt: skip
 def test_what_anybody_sees_is_well_made(visit, path):
     visit().go(path)
 
 
 @pytest.mark.parametrize("path", ["/me/", "/me/profile/", "/me/orders/", "/me/courses/", "/me/payment-accounts/",
-                                  "/me/complaints/", "/me/close/", "/account/sessions/", "/account/2fa/",
+                                  "/me/complaints/", "/me/close/", "/me/consents/", "/me/permissions/",
+                                  "/policy/inventory/", "/account/sessions/", "/account/2fa/",
                                   "/account/password/change/", "/account/email/"])  # fmt: skip
 def test_what_a_member_sees_is_well_made(visit, portal, path):
     doctor = visit()
