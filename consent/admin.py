@@ -106,7 +106,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     FACTS = ["state", "is_material", "announced_at", "effective_at", "sha256", "manifest_sha256"]
 
     class Media:
-        css = {"all": ["css/desk.css", "css/diff.css"]}
+        css = {"all": ["css/tokens.css", "css/desk.css", "css/diff.css", "css/review.css"]}
 
     @admin.display(description="状态")
     def state(self, document: Document) -> str:

@@ -21,6 +21,7 @@ from tests.factories import (
     make_member,
     make_order,
     make_payment_account,
+    make_staff,
     open_case,
     sign_in,
 )
@@ -325,7 +326,14 @@ def test_every_address_either_stays_open_or_leads_to_the_question_and_none_in_a_
         hops = door.get(path, follow=True).redirect_chain
         assert len(hops) <= 3, f"{name} goes in a circle"
     assert opened >= EXITS
-    assert not {"accounts:me", "accounts:profile", "courses:buy", "courses:my_courses", "admin:index"} & opened
+    assert not {"accounts:me", "accounts:profile", "courses:buy", "courses:my_courses"} & opened
+
+
+def test_staff_are_asked_on_the_site_and_not_in_the_middle_of_an_answer(first, client):
+    door = sign_in(client, agree(make_staff()))
+    bring_into_force()
+    assert is_asked(door)
+    assert door.get("/admin/").status_code == 200
 
 
 def test_whoever_has_said_no_can_complain_close_and_sign_out(whole, door, member):
