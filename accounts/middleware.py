@@ -7,7 +7,10 @@ from allauth.core.ratelimit import respond_429
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.cache import patch_cache_control
+
+from accounts import services, visited
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -37,6 +40,22 @@ class TooManyRequestsMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return respond_429(request) if isinstance(exception, RateLimited) else None
+
+
+class VisitsMiddleware:
+    """Record which pages a member asked for; the line is written later, by another thread."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        at = timezone.now()
+        response = self.get_response(request)
+        # Who it is has been asked by then, wherever a session's cookie came; a page that never asked knows nobody.
+        member = getattr(request, "_cached_user", None)
+        if member is not None and member.is_authenticated and visited.is_page(request):
+            services.note_visit(visited.seen_of(request, member_id=member.pk, at=at))
+        return response
 
 
 class ClosingMembersMiddleware:

@@ -11,6 +11,7 @@ urlpatterns = [
     path("account/sessions/", views.devices),
     path("me/", views.me, name="me"),
     path("me/profile/", views.profile, name="profile"),
+    path("me/visits/", views.visits, name="visits"),
     path("me/close/", views.closing.close, name="close"),
     path("me/close/code/", views.closing.send_code, name="send_closing_code"),
     path("me/closing/", views.closing.closing, name="closing"),

@@ -26,6 +26,7 @@ ADDRESSES = {
     "permissions": "consent:permissions",
     "inventory": "consent:inventory",
     "announcements_seen": "consent:announcements_seen",
+    "visits": "accounts:visits",
     "close": "accounts:close",
     "login": "account_login",
     "signup": "account_signup",

@@ -63,6 +63,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.VisitsMiddleware",
     "accounts.middleware.PrivatePagesMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.TooManyRequestsMiddleware",
@@ -155,6 +156,7 @@ LOGIN_REDIRECT_URL = "accounts:me"
 STAFF_SECOND_STEP = env.bool("STAFF_SECOND_STEP", default=True)
 CLOSURE_COOLING_DAYS = env.int("CLOSURE_COOLING_DAYS", default=7)
 
+VISITS_WRITTEN_EVERY = 1.0  # seconds; 0: only when told to
 CODE_VALID_SECONDS = 600
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_FORMS = {

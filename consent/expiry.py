@@ -3,6 +3,7 @@
 from collections import Counter
 from contextlib import nullcontext
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import pgtrigger
@@ -11,20 +12,34 @@ from django.db.models import QuerySet
 
 from consent.inventory import Entry, entries
 
-AT_ONCE = 500
+AT_ONCE = 2_000
+LONGEST_SWEEP = 120  # seconds
+
+
+def expire(*, now: datetime) -> Counter[str]:
+    """Delete what has outlived its term; return how many rows went, by label.
+
+    A sweep ends after two minutes whatever is left: the next one goes on.
+    """
+    gone: Counter[str] = Counter()
+    end = monotonic() + LONGEST_SWEEP
+    for kind in entries():
+        while monotonic() < end:
+            batch = _expire_some(kind, now)
+            gone.update(batch)
+            if batch[kind.label] < AT_ONCE:
+                break
+    return gone
 
 
 @transaction.atomic
-def expire(*, now: datetime) -> Counter[str]:
-    """Delete what has outlived its term, a batch of each kind; return how many rows went, by label."""
-    gone: Counter[str] = Counter()
+def _expire_some(kind: Entry, now: datetime) -> Counter[str]:
+    """Delete a batch of one kind, and what hangs on it."""
     guards = _guards()
     with pgtrigger.ignore(*guards) if guards else nullcontext():  # without a name it would ignore every trigger
-        for kind in entries():
-            claimed = outlived(kind, now).select_for_update(skip_locked=True, of=("self",))
-            pks = list(claimed.values_list("pk", flat=True)[:AT_ONCE])
-            gone.update(kind.model._base_manager.filter(pk__in=pks).delete()[1])
-    return gone
+        claimed = outlived(kind, now).select_for_update(skip_locked=True, of=("self",))
+        pks = list(claimed.values_list("pk", flat=True)[:AT_ONCE])
+        return Counter(kind.model._base_manager.filter(pk__in=pks).delete()[1])
 
 
 def outlived(kind: Entry, now: datetime) -> QuerySet[Any]:

@@ -17,10 +17,11 @@ from tests.factories import agree, make_member
 
 @pytest.fixture(autouse=True, scope="session")
 def _cheap_machinery():
-    """Hash passwords fast, look static files up without a manifest, and keep mail and SMS in memory."""
+    """Hash passwords fast, look static files up without a manifest, and keep mail, SMS and visits in memory."""
     with override_settings(
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         SMS_BACKEND="accounts.sms.memory.Backend",
+        VISITS_WRITTEN_EVERY=0,
         STORAGES={
             **settings.STORAGES,
             "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

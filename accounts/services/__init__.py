@@ -29,6 +29,7 @@ from accounts.services.registration import (
 )
 from accounts.services.residue import Residue
 from accounts.services.sessions import sign_out_everywhere
+from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
     "PROMISE",
@@ -37,6 +38,7 @@ __all__ = [
     "CodeNotSent",
     "NotYet",
     "Residue",
+    "Seen",
     "close_account",
     "code_is_right",
     "contacts_of",
@@ -51,6 +53,7 @@ __all__ = [
     "has_reached_daily_cap",
     "hold_contact",
     "note_device",
+    "note_visit",
     "notify",
     "purge_due",
     "register",
@@ -59,4 +62,5 @@ __all__ = [
     "set_name",
     "sign_out_everywhere",
     "withdraw_closure",
+    "write_visits",
 ]

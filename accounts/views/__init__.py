@@ -4,5 +4,16 @@ from accounts.views.devices import devices
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me, profile
 from accounts.views.sign_in import sign_in
+from accounts.views.visits import visits
 
-__all__ = ["closing", "confirm_email", "confirm_login_code", "demo_inbox", "devices", "me", "profile", "sign_in"]
+__all__ = [
+    "closing",
+    "confirm_email",
+    "confirm_login_code",
+    "demo_inbox",
+    "devices",
+    "me",
+    "profile",
+    "sign_in",
+    "visits",
+]
