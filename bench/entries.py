@@ -79,8 +79,8 @@ def added_by(middleware: str) -> Callable[[Server, People], float]:
         with running(without=middleware) as bare:
             for one in (server, bare):
                 one.cost(page, WARM_UP)
-            rounds = [(server.cost(page, REQUESTS), bare.cost(page, REQUESTS)) for _ in range(2 * ROUNDS)]
-        return statistics.median(cost for cost, _ in rounds) / statistics.median(floor for _, floor in rounds)
+            rounds = [(server.cost(page, REQUESTS), bare.cost(page, REQUESTS)) for _ in range(4 * ROUNDS)]
+        return statistics.median(cost / floor for cost, floor in rounds)
 
     return measure
 
