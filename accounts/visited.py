@@ -17,7 +17,7 @@ LONGEST = 200
 
 def is_page(request: HttpRequest) -> bool:
     """Tell a page that a person opened from what the page itself fetches (Fetch Metadata, W3C)."""
-    return request.headers.get("Sec-Fetch-Dest", "document") == "document"
+    return request.META.get("HTTP_SEC_FETCH_DEST", "document") == "document"
 
 
 def page_of(request: HttpRequest) -> str:
@@ -33,5 +33,5 @@ def page_of(request: HttpRequest) -> str:
 def seen_of(request: HttpRequest, *, member_id: int, at: datetime) -> Seen:
     """Put together the line that is recorded."""
     came_from = origin.of(request)
-    language = request.headers.get("Accept-Language", "").split(",")[0].split(";")[0].strip()
+    language = request.META.get("HTTP_ACCEPT_LANGUAGE", "").split(",")[0].split(";")[0].strip()
     return Seen(member_id, at, page_of(request), came_from.ip, came_from.browser[:LONGEST], language[:20])

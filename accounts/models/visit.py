@@ -20,7 +20,7 @@ class VisitQuerySet(models.QuerySet["Visit"]):
 
     def by_day(self) -> QuerySet["Visit", dict[str, Any]]:
         """Count the visits of each local day that has any."""
-        return self.order_by().values(day=TruncDate("at")).annotate(number=Count("pk")).order_by("day")
+        return self.order_by().values(day=TruncDate("at")).annotate(number=Count("pk"))
 
 
 class Visit(models.Model):

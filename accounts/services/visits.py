@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, DataError, close_old_connections, connection
+from django.db import DatabaseError, DataError, connection
 
 MOST_WAITING = 50_000
 AT_ONCE = 5_000
@@ -116,5 +116,4 @@ def _write_what_is_left() -> None:
         write_visits()
     except DatabaseError as error:
         log.warning("visits.wait", visits=len(_waiting), error=type(error).__name__)
-    finally:
-        close_old_connections()
+        connection.close()  # the next second begins with a new one

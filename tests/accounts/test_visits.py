@@ -115,7 +115,7 @@ def test_visits_wait_for_a_database_that_is_down_and_keep_their_order(door, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(visits, "_insert", down)
-        patch.setattr(visits, "close_old_connections", lambda: None)  # the test's own
+        patch.setattr(connection, "close", lambda: None)  # the test's own
         with pytest.raises(OperationalError):
             services.write_visits()
         visits._write_what_is_left()  # the thread lives on
