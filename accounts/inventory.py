@@ -17,6 +17,7 @@ class EmailConfirmation:
     purpose = "验证邮箱"
     owner = "email_address__user"
     on_close = DELETE
+    withheld = {"key"}
 
 
 class Authenticator:
@@ -25,6 +26,7 @@ class Authenticator:
     purpose = "两步验证"
     owner = "user"
     on_close = DELETE
+    withheld = {"data"}
 
 
 class UserSession:
@@ -33,6 +35,7 @@ class UserSession:
     purpose = "让您看到并退出已登录的设备"
     owner = "user"
     on_close = DELETE
+    withheld = {"session_key", "data"}
 
 
 class LogEntry:

@@ -65,7 +65,7 @@ class ClosingMembersMiddleware:
         {
             "accounts:close",
             "accounts:closing",
-            "accounts:send_closing_code",
+            "accounts:send_proof_code",
             "accounts:withdraw_closure",
             "accounts:delete_now",
             "accounts:closed",

@@ -47,6 +47,12 @@ def purge_due_accounts(**_later: object) -> int:
 
 
 @shared_task
+def build_due_exports(**_later: object) -> int:
+    """Build the next export that a member waits for."""
+    return services.build_due_exports(now=timezone.now())
+
+
+@shared_task
 def delete_outlived_rows(**_later: object) -> int:
     """Delete what stayed when members left, whatever app it is of, at the end of its term."""
     return expire(now=timezone.now()).total()

@@ -21,6 +21,7 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.drop_unproven_members": 3600,
     "accounts.tasks.drop_ended_sessions": 3600,
     "accounts.tasks.purge_due_accounts": 10,
+    "accounts.tasks.build_due_exports": 1,
     "accounts.tasks.delete_outlived_rows": 3600,
     "consent.tasks.seal_record": 1,
     "consent.tasks.write_head_of_record": 3600,

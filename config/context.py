@@ -27,6 +27,7 @@ ADDRESSES = {
     "inventory": "consent:inventory",
     "announcements_seen": "consent:announcements_seen",
     "visits": "accounts:visits",
+    "export": "accounts:export",
     "close": "accounts:close",
     "login": "account_login",
     "signup": "account_signup",

@@ -20,6 +20,7 @@ CONTENT_TYPES = {
     "mp4": "video/mp4",
     "webm": "video/webm",
     "vtt": "text/vtt; charset=utf-8",
+    "zip": "application/zip",
 }
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 # Each time the browser asks whether the person may still see it; when they may, nothing is sent twice.

@@ -14,6 +14,7 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         title = "两步验证"               # when the model's own name is not in the member's language
         collected_with = "source"       # the field that tells with which device permission a row came,
         collected_at = "added_at"       # and the field that tells when
+        withheld = {"password"}         # secrets that an export does not tell: whoever finds it could use them
 
 UNLINK is for rows that know their member by a random number alone (`fields.SubjectKey`): they stay as they are, and
 point at nobody once the member's own row, the only place where that number stands too, has gone.
@@ -62,6 +63,7 @@ class Entry:
     title: str = ""
     collected_with: str = ""
     collected_at: str = ""
+    withheld: frozenset[str] = frozenset()
 
     @property
     def deletes(self) -> bool:
@@ -134,6 +136,7 @@ def entry_of(model: type[models.Model], said: Any) -> Entry:
         title=getattr(said, "title", ""),
         collected_with=getattr(said, "collected_with", ""),
         collected_at=getattr(said, "collected_at", ""),
+        withheld=frozenset(getattr(said, "withheld", ())),
     )
 
 

@@ -96,11 +96,14 @@ def addresses(resolver: URLResolver | None = None, space: str = "", route: str =
             yield space + (pattern.name or pattern.callback.__name__), here
 
 
+UNKNOWN = {"int": 7, "uuid": "00000000-0000-4000-8000-000000000007"}
+
+
 def fill(route: str, known: dict[str, object]) -> str:
     """Turn a route into a path: with what is known, else with what fits and names nothing."""
 
     def value(found: re.Match[str]) -> str:
-        return str(known.get(found["name"], 7 if found["kind"] == "int" else "x1"))
+        return str(known.get(found["name"], UNKNOWN.get(found["kind"], "x1")))
 
     plain = re.sub(r"\(\?P<(\w+)>.*?\)(?=/|$|-)", r"<\1>", route)
     return "/" + re.sub(r"<(?:(?P<kind>\w+):)?(?P<name>\w+)>", value, plain)

@@ -90,6 +90,7 @@ class User(Consenting, AbstractBaseUser, PermissionsMixin):
         owner = "pk"
         on_close = DELETE
         title = "账号资料"
+        withheld = {"password", "media_prefix", "texts_settled"}
 
     def __str__(self) -> str:
         return f"会员 #{self.pk}"

@@ -11,6 +11,13 @@ from accounts.services.closing import (
 )
 from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
 from accounts.services.devices import devices_of, drop_ended_sessions, note_device
+from accounts.services.exporting import (
+    AlreadyExporting,
+    TooManyExports,
+    build_due_exports,
+    request_export,
+    retry_export,
+)
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -34,11 +41,14 @@ from accounts.services.visits import Seen, note_visit, write_visits
 __all__ = [
     "PROMISE",
     "AlreadyClosing",
+    "AlreadyExporting",
     "ClosureNotRevocable",
     "CodeNotSent",
     "NotYet",
     "Residue",
     "Seen",
+    "TooManyExports",
+    "build_due_exports",
     "close_account",
     "code_is_right",
     "contacts_of",
@@ -57,6 +67,8 @@ __all__ = [
     "notify",
     "purge_due",
     "register",
+    "request_export",
+    "retry_export",
     "send_confirmation_code",
     "send_message",
     "set_name",

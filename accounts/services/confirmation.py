@@ -27,8 +27,10 @@ def contacts_of(member: User) -> dict[str, str]:
     return {channel: to for channel, to in {**numbers, Message.Channel.MAIL.value: member.email}.items() if to}
 
 
-def send_confirmation_code(*, member: User, channel: str, now: datetime) -> Pending:
+def send_confirmation_code(*, member: User, channel: str, act: str, now: datetime) -> Pending:
     """Send six digits to a member's own number or address; return what to remember of them.
+
+    `act` says, in words for the member, what the code is for.
 
     :raises CodeNotSent: when there is no such contact, or when it was sent one a moment ago or enough for a day
     """
@@ -40,17 +42,17 @@ def send_confirmation_code(*, member: User, channel: str, now: datetime) -> Pend
         raise CodeNotSent("刚刚已经发送过，请 1 分钟后再试")
     if has_reached_daily_cap(to=to, channel=channel, now=now):
         raise CodeNotSent("今天收到的验证码太多，请 24 小时后再试")
-    return _send(member, channel, to, now)
+    return _send(member, channel, to, act, now)
 
 
-def _send(member: User, channel: str, to: str, now: datetime) -> Pending:
+def _send(member: User, channel: str, to: str, act: str, now: datetime) -> Pending:
     code = f"{secrets.randbelow(10**6):06}"
     valid_for = timedelta(seconds=settings.CODE_VALID_SECONDS)
     send_message(
         channel=channel,
         to=to,
         subject=f"【{settings.SITE_NAME}】验证码",
-        body=f"您正在注销账号，验证码 {code}，{settings.CODE_VALID_SECONDS // 60} 分钟内有效。不是您本人操作请改密码。",
+        body=f"您正在{act}，验证码 {code}，{settings.CODE_VALID_SECONDS // 60} 分钟内有效。不是您本人操作请改密码。",
         template=Message.Template.CODE,
         params={"code": code},
         member=member,

@@ -1,8 +1,9 @@
-from accounts.views import closing
+from accounts.views import closing, exporting
 from accounts.views.codes import confirm_email, confirm_login_code
 from accounts.views.devices import devices
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me, profile
+from accounts.views.proof import send_proof_code
 from accounts.views.sign_in import sign_in
 from accounts.views.visits import visits
 
@@ -12,8 +13,10 @@ __all__ = [
     "confirm_login_code",
     "demo_inbox",
     "devices",
+    "exporting",
     "me",
     "profile",
+    "send_proof_code",
     "sign_in",
     "visits",
 ]

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import services
 from accounts.closing import consequences
-from accounts.forms.closing import PENDING, ProofForm
+from accounts.forms.proof import ProofForm
 from accounts.models import Closure, User
 from consent import inventory
 from consent.asking import stays_open
 
+ACT = "close"
 CLAUSES = "一二三四五前"
 TOO_LATE = "已经开始删除，无法撤回"
 
@@ -35,7 +36,7 @@ def close(request: HttpRequest) -> HttpResponse:
     """Show what goes and what must stay; close the account once it is proven who asks."""
     if _member(request).is_closing:
         return redirect("accounts:closing")
-    form = ProofForm(request.POST if request.method == "POST" else None, request=request)
+    form = ProofForm(request.POST if request.method == "POST" else None, request=request, act=ACT)
     if form.is_valid():
         return _say_goodbye(request)
     return render(request, "accounts/close.html", {"form": form, **_what_becomes_of(_member(request))})
@@ -67,28 +68,10 @@ def _what_becomes_of(member: User) -> dict[str, Any]:
 
 @stays_open
 @login_required
-@require_POST
-def send_code(request: HttpRequest) -> HttpResponse:
-    """Send the code that stands in for a password."""
-    page = redirect("accounts:closing" if _member(request).is_closing else "accounts:close")
-    try:
-        channel = request.POST.get("channel", "")
-        sent = services.send_confirmation_code(member=_member(request), channel=channel, now=timezone.now())
-    except services.CodeNotSent as reason:
-        messages.error(request, str(reason))
-    else:
-        request.session[PENDING] = sent
-        messages.success(request, "验证码已发送，请查收")
-    page["Location"] += "?with=code#proof"
-    return page
-
-
-@stays_open
-@login_required
 @require_safe
 def closing(request: HttpRequest) -> HttpResponse:
     """Show the one page that is left to a member who is leaving."""
-    return _closing_page(request, ProofForm(request=request))
+    return _closing_page(request, ProofForm(request=request, act=ACT))
 
 
 def _closing_page(request: HttpRequest, form: ProofForm) -> HttpResponse:
@@ -117,7 +100,7 @@ def withdraw_closure(request: HttpRequest) -> HttpResponse:
 @require_POST
 def delete_now(request: HttpRequest) -> HttpResponse:
     """Skip the days that are left to change one's mind."""
-    form = ProofForm(request.POST, request=request)
+    form = ProofForm(request.POST, request=request, act=ACT)
     if not form.is_valid():
         return _closing_page(request, form)
     try:

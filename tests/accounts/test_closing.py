@@ -145,7 +145,7 @@ def test_a_second_tab_is_led_to_sign_in_and_from_there_to_the_closing_page(alice
 
 
 def test_who_forgot_the_password_closes_with_a_code_by_mail(door, alice):
-    asked = door.post("/me/close/code/", {"channel": "mail"})
+    asked = door.post("/me/prove/close/", {"channel": "mail"})
     assert asked["Location"] == "/me/close/?with=code#proof"
     door.post(CLOSE + "?with=code", {"code": code_sent_to(alice)})
     assert User.objects.get(pk=alice.pk).is_closing
@@ -160,7 +160,7 @@ def test_who_has_no_password_closes_with_a_code_by_sms():
     client.force_login(member)
     assert "先获取六位验证码" in client.get(CLOSE).content.decode()
     assert "请先获取验证码" in client.post(CLOSE, {}).content.decode()
-    client.post("/me/close/code/", {"channel": "sms"})
+    client.post("/me/prove/close/", {"channel": "sms"})
     client.post(CLOSE + "?with=code", {"code": code_sent_to(member)})
     assert User.objects.get(pk=member.pk).is_closing
 
@@ -174,7 +174,7 @@ def test_who_has_neither_password_nor_contact_is_not_held_back():
 
 
 def test_a_code_is_tried_five_times_at_most(door, alice):
-    door.post("/me/close/code/", {"channel": "mail"})
+    door.post("/me/prove/close/", {"channel": "mail"})
     code = code_sent_to(alice)
     wrong = f"{(int(code) + 1) % 10**6:06}"
     for _ in range(5):
@@ -184,10 +184,10 @@ def test_a_code_is_tried_five_times_at_most(door, alice):
 
 
 def test_a_code_is_not_sent_twice_in_a_minute_and_never_elsewhere(door, alice):
-    door.post("/me/close/code/", {"channel": "mail"})
-    page = door.post("/me/close/code/", {"channel": "mail"}, follow=True)
+    door.post("/me/prove/close/", {"channel": "mail"})
+    page = door.post("/me/prove/close/", {"channel": "mail"}, follow=True)
     assert "刚刚已经发送过" in page.content.decode()
-    page = door.post("/me/close/code/", {"channel": "sms"}, follow=True)
+    page = door.post("/me/prove/close/", {"channel": "sms"}, follow=True)
     assert "没有可以接收验证码" in page.content.decode()
     assert Message.objects.filter(template="code").count() == 1
 
@@ -241,7 +241,7 @@ def test_skipping_the_days_takes_the_password_again(alice, now):
 def test_skipping_the_days_works_with_a_code(alice, now):
     services.close_account(member=alice, now=now)
     client = signed_in(alice)
-    assert client.post("/me/close/code/", {"channel": "mail"})["Location"] == "/me/closing/?with=code#proof"
+    assert client.post("/me/prove/close/", {"channel": "mail"})["Location"] == "/me/closing/?with=code#proof"
     client.post("/me/closing/delete/?with=code", {"code": code_sent_to(alice)})
     assert services.purge_due(now=now + timedelta(minutes=1)) == 1
 
@@ -260,7 +260,7 @@ def test_who_is_not_leaving_has_nothing_to_withdraw(door, alice, now):
         services.delete_now(member=alice, now=now)
 
 
-@pytest.mark.parametrize("path", [CLOSE, CLOSING, "/me/closing/withdraw/", "/me/closing/delete/", "/me/close/code/"])
+@pytest.mark.parametrize("path", [CLOSE, CLOSING, "/me/closing/withdraw/", "/me/closing/delete/", "/me/prove/close/"])
 def test_a_visitor_is_asked_to_sign_in(client, path):
     assert client.post(path).status_code in {302, 405}
     assert client.post(path).get("Location", "/account/login/").startswith("/account/login/")

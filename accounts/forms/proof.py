@@ -1,4 +1,4 @@
-"""Proving once more that it is the member who leaves."""
+"""Proving once more that it is the member who asks for what cannot be undone."""
 
 from typing import Any, cast
 
@@ -13,20 +13,24 @@ from accounts.phone import masked, masked_email
 from accounts.services.confirmation import Pending
 
 TOO_OFTEN = "尝试次数过多，请 1 分钟后再试"
-PENDING = "closing_code"
+
+
+def pending_key(act: str) -> str:
+    """Name where a session remembers the code that was sent for an act: it proves nothing for another one."""
+    return f"proof_code_{act}"
 
 
 class ProofForm(forms.Form):
     """Asks for the password, or for a code that was just sent; whoever has neither is asked for nothing.
 
-    Nothing may stand in the way of leaving: not a lost telephone, and not a password that never was.
+    Nothing may stand in the way of a right: not a lost telephone, and not a password that never was.
     """
 
-    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, act: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.request, self.member = request, cast(User, request.user)
+        self.request, self.act, self.member = request, act, cast(User, request.user)
         self.contacts = services.contacts_of(self.member)
-        self.pending = request.session.get(PENDING) if request.GET.get("with") == "code" else None
+        self.pending = request.session.get(pending_key(act)) if request.GET.get("with") == "code" else None
         if self.pending:
             self.fields["code"] = _code_field()
         elif self.member.has_usable_password():
@@ -49,7 +53,7 @@ class ProofForm(forms.Form):
         code: str = self.cleaned_data["code"]
         self._count_try()
         right = services.code_is_right(pending=cast(Pending, self.pending), code=code, now=timezone.now())
-        self.request.session[PENDING] = self.pending
+        self.request.session[pending_key(self.act)] = self.pending
         if not right:
             raise forms.ValidationError("验证码不正确或已过期，可以重新获取", code="wrong")
         return code

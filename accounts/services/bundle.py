@@ -1,0 +1,199 @@
+"""Writing all that is held about a member into one archive: JSON for programs, HTML for people, and their files.
+
+Rows are read in chunks and written as they come: a member with a million rows takes no more memory than one with ten.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from html import escape
+from pathlib import PurePosixPath
+from tempfile import TemporaryFile
+from typing import IO, Any
+from zipfile import ZIP_DEFLATED, ZipFile
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import User
+from consent import inventory
+from consent.fields import KeyedHashField
+
+CHUNK = 2_000
+STYLE = """body{font:16px/1.6 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#10272b}
+table{border-collapse:collapse;width:100%;font-size:.875rem}th,td{border:1px solid #dbe4e3;padding:.4rem .6rem;
+text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#edf2f1}a{color:#0a6065}.muted{color:#4a6064}"""
+
+Progress = Callable[[int], None]
+
+
+@dataclass
+class Written:
+    """What was written of one kind of row."""
+
+    entry: inventory.Entry
+    rows: int = 0
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    def as_manifest(self) -> dict[str, Any]:
+        said = self.entry
+        return {
+            "name": said.name,
+            "model": said.label,
+            "clause": said.clause,
+            "purpose": said.purpose,
+            "kept": said.kept_for or "随账号",
+            "rows": self.rows,
+            "file": f"data/{said.label}.json",
+            "sha256": self.digest.hexdigest(),
+        }
+
+
+def write_bundle(member: User, out: IO[bytes], *, now: datetime, progress: Progress) -> None:
+    """Write the archive; `progress` hears after each chunk how many rows are done."""
+    written: list[Written] = []
+    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+        done = 0
+        for entry in inventory.entries():
+            of_kind = Written(entry)
+            written.append(of_kind)
+            for rows in _write_kind(archive, member, of_kind):
+                progress(done + rows)
+            done += of_kind.rows
+        archive.writestr("manifest.json", _as_json({"made_at": _plain_time(now), "entries": _manifest(written)}))
+        archive.writestr("index.html", _front_page(written, now))
+
+
+def _manifest(written: list[Written]) -> list[dict[str, Any]]:
+    return [one.as_manifest() for one in written]
+
+
+def _write_kind(archive: ZipFile, member: User, written: Written) -> Iterator[int]:
+    """Write one kind of row as JSON and as a page; tell after each chunk how many there are."""
+    columns = columns_of(written.entry)
+    with TemporaryFile() as page:
+        page.write(_head(written.entry, columns).encode())
+        with archive.open(f"data/{written.entry.label}.json", "w") as data:
+            emit = _Digesting(data, written.digest)
+            emit(b"[")
+            for row in _rows(member, written.entry, columns):
+                values = {column.name: _plain(column, row) for column in columns}
+                emit((",\n" if written.rows else "\n").encode() + _as_json(values))
+                page.write(_line(values).encode())
+                written.rows += 1
+                if written.rows % CHUNK == 0:
+                    yield written.rows
+            emit(b"\n]\n")
+        page.write(b"</table></body></html>\n")
+        page.seek(0)
+        with archive.open(f"data/{written.entry.label}.html", "w") as target:
+            shutil.copyfileobj(page, target)
+    _write_files(archive, member, written.entry, columns)
+    yield written.rows
+
+
+class _Digesting:
+    """Writes to a file and to a digest at once."""
+
+    def __init__(self, target: IO[bytes], digest: Any) -> None:
+        self.target, self.digest = target, digest
+
+    def __call__(self, content: bytes) -> None:
+        self.target.write(content)
+        self.digest.update(content)
+
+
+# ── What of a row is told ──
+
+
+def columns_of(entry: inventory.Entry) -> list[models.Field[Any, Any]]:
+    """List the fields that are told: not the key to the member, nobody else of the staff, no secret, no digest."""
+    hidden = {entry.owned_through, *entry.actors, *entry.withheld}
+    return [
+        column
+        for column in entry.model._meta.concrete_fields
+        if column.name not in hidden and not isinstance(column, KeyedHashField | models.BinaryField)
+    ]
+
+
+def _rows(member: User, entry: inventory.Entry, columns: list[models.Field[Any, Any]]) -> Iterator[Any]:
+    keys = [column.name for column in columns if column.is_relation]
+    rows = entry.rows([member.pk]).order_by("pk")
+    return (rows.select_related(*keys) if keys else rows).iterator(chunk_size=CHUNK)
+
+
+def _plain(column: models.Field[Any, Any], row: Any) -> Any:
+    """Turn a value into what JSON can say, in the words that the site uses for it."""
+    value = getattr(row, column.name)
+    if value is None or isinstance(value, bool | int | float | str | list | dict):
+        return getattr(row, f"get_{column.name}_display")() if column.choices and value is not None else value
+    if isinstance(value, datetime):
+        return _plain_time(value)
+    if isinstance(column, models.FileField):
+        return _file_name(row, value) if value else ""
+    return str(value)
+
+
+def _plain_time(moment: datetime) -> str:
+    return timezone.localtime(moment).isoformat(timespec="seconds")
+
+
+def _file_name(row: models.Model, value: Any) -> str:
+    return f"files/{row._meta.label}/{row.pk}{PurePosixPath(value.name).suffix}"
+
+
+def _write_files(archive: ZipFile, member: User, entry: inventory.Entry, columns: list[models.Field[Any, Any]]) -> None:
+    """Put uploaded files beside the rows that name them; one that is missing is missing here too."""
+    fields = [column for column in columns if isinstance(column, models.FileField)]
+    for row in _rows(member, entry, columns) if fields else ():
+        for value in filter(None, (getattr(row, column.name) for column in fields)):
+            if value.storage.exists(value.name):
+                with value.storage.open(value.name) as source, archive.open(_file_name(row, value), "w") as target:
+                    shutil.copyfileobj(source, target)
+
+
+# ── Words ──
+
+
+def _as_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, default=str).encode()
+
+
+def _page(title: str) -> str:
+    head = f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+    return f"{head}<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>\n"
+
+
+def _head(entry: inventory.Entry, columns: list[models.Field[Any, Any]]) -> str:
+    names = "".join(f"<th>{escape(str(column.verbose_name))}</th>" for column in columns)
+    why = f'<p class="muted">用途：{escape(entry.purpose)}（隐私政策 {escape(entry.clause)}）</p>'
+    return f'{_page(entry.name)}{why}<p><a href="../index.html">返回目录</a></p><table><tr>{names}</tr>\n'
+
+
+def _line(values: dict[str, Any]) -> str:
+    return "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in values.values()) + "</tr>\n"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _front_page(written: list[Written], now: datetime) -> str:
+    rows = "".join(
+        f'<tr><td><a href="data/{one.entry.label}.html">{escape(one.entry.name)}</a></td><td>{one.rows}</td>'
+        f"<td>{escape(one.entry.purpose)}</td><td>{escape(one.entry.kept_for or '随账号')}</td></tr>\n"
+        for one in written
+    )
+    made = f"{timezone.localtime(now):%Y年%m月%d日 %H:%M}"
+    said = f"<p>制作于 {made}。每一类另有同名的 JSON 文件；manifest.json 列出条数与摘要（SHA-256）。</p>"
+    unsaid = "<p>密码、两步验证密钥和登录凭据的值不在其中：它们泄露了会危及您的账号。</p>"
+    table = f"<table><tr><th>信息</th><th>条数</th><th>用途</th><th>保存多久</th></tr>\n{rows}</table></body></html>\n"
+    return f"{_page(f'{settings.SITE_NAME}：我的个人信息')}{said}{unsaid}{table}"
