@@ -24,6 +24,19 @@ OUR_STAGES = {
     "allauth.account.stages.PhoneVerificationStage": "accounts.stages.PhoneVerificationStage",
     "allauth.account.stages.EmailVerificationStage": "accounts.stages.EmailVerificationStage",
 }
+# What a member hears of when it happens to their account; allauth names its mails so.
+ALERTS = {
+    "account/email/password_changed": "登录密码已修改",
+    "account/email/password_reset": "登录密码已重设",
+    "account/email/password_set": "登录密码已设置",
+    "account/email/email_changed": "登录邮箱已更换",
+    "account/email/email_deleted": "登录邮箱已删除",
+    "mfa/email/totp_activated": "身份验证器已开启",
+    "mfa/email/totp_deactivated": "身份验证器已关闭",
+    "mfa/email/recovery_codes_generated": "两步验证的备用码已重新生成",
+    "mfa/email/webauthn_added": "已添加安全密钥",
+    "mfa/email/webauthn_removed": "已移除安全密钥",
+}
 INVALID_PHONE = "请输入有效的手机号，例如 138 0013 8000；境外号码请带国家或地区代码，例如 +852 5123 4567"
 
 
@@ -82,7 +95,11 @@ class AccountAdapter(DefaultAccountAdapter):
         user.save(update_fields=["phone", "phone_hash", "phone_verified"])
 
     def set_phone_verified(self, user: User, phone: str) -> None:
+        """Take a proven number; where it replaces another proven one, both hear of it."""
+        before = user.phone if user.phone_verified else None
         self.set_phone(user, phone, True)
+        if before and before != phone:
+            services.alert(member=user, what="登录手机号已更换", now=timezone.now(), also=[before])
 
     def get_user_by_phone(self, phone: str) -> User | None:
         """Find the owner of a number; who only typed it owns nothing."""
@@ -131,6 +148,14 @@ class AccountAdapter(DefaultAccountAdapter):
             valid_for=CODE_VALID if "code" in context else None,
             now=timezone.now(),
         )
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Tell the member, and the address that was theirs until now, in one sentence and with a way to stop it."""
+        if what := ALERTS.get(template_prefix):
+            former = (context or {}).get("deleted_email")
+            services.alert(member=user, what=what, now=timezone.now(), also=filter(None, [email, former, user.email]))
 
     # Signing in
 

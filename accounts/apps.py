@@ -11,9 +11,10 @@ class AccountsConfig(AppConfig):
         from allauth.account.signals import user_logged_in
         from allauth.usersessions.signals import on_user_logged_in
 
-        from accounts import checks, inventory, roles, services  # noqa: F401 - register and declare themselves
+        from accounts import checks, inventory, known_devices, roles, services  # noqa: F401 - some declare themselves
 
         # allauth's own looks at every session of the member: see accounts/services/devices.py.
         user_logged_in.disconnect(on_user_logged_in)
         user_logged_in.connect(services.note_device, dispatch_uid="accounts.devices")
+        user_logged_in.connect(known_devices.note_sign_in, dispatch_uid="accounts.known_devices")
         post_migrate.connect(roles.grant, dispatch_uid="accounts.roles")

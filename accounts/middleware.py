@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
-from accounts import services, visited
+from accounts import known_devices, services, visited
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -58,6 +58,18 @@ class VisitsMiddleware:
         return response
 
 
+class KnownDevicesMiddleware:
+    """Give a browser that somebody has just signed in with the cookie by which it is known next time."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        known_devices.remember(request, response)
+        return response
+
+
 class ClosingMembersMiddleware:
     """Lead a member who is leaving to the one page that is left to them; whatever else they ask for, signed in."""
 
@@ -69,6 +81,7 @@ class ClosingMembersMiddleware:
             "accounts:withdraw_closure",
             "accounts:delete_now",
             "accounts:closed",
+            "accounts:not_me",
             "account_logout",
             "consent:document",
             "consent:document_version",

@@ -27,9 +27,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class People:
-    """Who asks: a signed-in member's cookie, and the form of somebody who signs in."""
+    """Who asks: a signed-in member's cookie, and the form of somebody who signs in with a browser used before."""
 
     cookie: str
+    known: str
     sign_in_form: str
     course: str
 
@@ -61,7 +62,7 @@ def sign_in(server: Server, people: People) -> float:
     """
     form = Request("/account/login/")
     requests = [
-        Request("/account/login/", body=people.sign_in_form, expect=302),
+        Request("/account/login/", cookie=people.known, body=people.sign_in_form, expect=302),
         Request("/bench/hash/"),
         Request("/bench/no-hash/"),
         floor_of(server, form, cookie=people.cookie),

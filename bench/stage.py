@@ -30,7 +30,8 @@ def staged() -> Iterator[tuple[Server, People]]:
             {"login": DOCTOR, "password": os.environ["DEMO_PASSWORD_DOCTOR"], "csrfmiddlewaretoken": TOKEN}
         )
         with running() as server:
-            yield server, People(cookie=_session(server, form), sign_in_form=form, course=course)
+            session, known = _cookies(server, form)
+            yield server, People(cookie=session, known=known, sign_in_form=form, course=course)
 
 
 def _fill() -> str:
@@ -53,14 +54,15 @@ def _fill() -> str:
     return slug
 
 
-def _session(server: Server, form: str) -> str:
-    """Sign the doctor in and return the cookie."""
+def _cookies(server: Server, form: str) -> tuple[str, ...]:
+    """Sign the doctor in; return the session's cookie, and the one by which the browser is known next time."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
     headers = {"Cookie": f"csrftoken={TOKEN}", "Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", "/account/login/", form, headers)
     answer = connection.getresponse()
     answer.read()
-    found = re.search(r"sessionid=\w+", " ".join(answer.headers.get_all("Set-Cookie") or []))
-    if answer.status != 302 or found is None:
+    said = " ".join(answer.headers.get_all("Set-Cookie") or [])
+    found = [re.search(pattern, said) for pattern in (r"sessionid=\w+", r"known=[^;]+")]
+    if answer.status != 302 or None in found:
         raise SystemExit(f"the doctor cannot sign in: {answer.status}")
-    return found[0]
+    return tuple(one[0] for one in found if one)

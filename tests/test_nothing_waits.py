@@ -142,7 +142,7 @@ def come_back(email: str, phone: str) -> None:
         anyone.post("/account/login/code/", {"login": contact}, leads="/account/login/code/confirm/")
         anyone.post("/account/login/code/confirm/", {"code": last_code(contact)}, leads="/me/")
     anyone = Visitor()
-    anyone.post("/account/password/reset/", {"email": email}, leads="/account/password/reset/confirm/")
+    anyone.post("/account/password/reset/", {"login": email}, leads="/account/password/reset/confirm/")
     anyone.get("/account/password/reset/confirm/", says="验证码")
 
 

@@ -16,6 +16,7 @@ from accounts.forms.sign_in import (
     RequestLoginCodeForm,
     ResetPasswordForm,
     ResetPasswordKeyForm,
+    SetPasswordForm,
 )
 from accounts.forms.sign_up import SignupForm
 
@@ -32,6 +33,7 @@ __all__ = [
     "RequestLoginCodeForm",
     "ResetPasswordForm",
     "ResetPasswordKeyForm",
+    "SetPasswordForm",
     "SignupForm",
     "VerifyPhoneForm",
 ]

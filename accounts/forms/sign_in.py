@@ -86,16 +86,30 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):
+    """One field for a number or an address, where allauth knows addresses only."""
+
     users: list[User]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["email"].label = "邮箱"
-        without_placeholders(self)
+        self.fields = {"login": login_field()}
+
+    def clean_login(self) -> str:
+        contact = cleaned_contact(self.cleaned_data["login"])
+        refuse_when_flooded(contact)
+        return contact
+
+    def clean(self) -> dict[str, Any]:
+        contact = self.cleaned_data.get("login", "")
+        if "@" in contact:
+            self.cleaned_data["email"] = contact
+            self.clean_email()
+        elif contact:
+            self.cleaned_data["phone"] = contact
+        return self.cleaned_data
 
     def clean_email(self) -> str:
         email: str = super().clean_email().lower()
-        refuse_when_flooded(email)
         self.users = [user for user in self.users if has_proven(user, email)]
         return email
 
@@ -133,6 +147,14 @@ class ReauthenticateForm(allauth_forms.ReauthenticateForm):
 
 
 class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["password2"]
+        self.fields["password1"].help_text = HOW_TO_CHOOSE
+        without_placeholders(self)
+
+
+class SetPasswordForm(allauth_forms.SetPasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         del self.fields["password2"]

@@ -1,6 +1,7 @@
 """What can be done with a member: reach them, take them in, let them go."""
 
 from accounts.closing import NotYet
+from accounts.services.alerts import LinkIsSpent, alert, lock, member_of
 from accounts.services.closing import (
     PROMISE,
     AlreadyClosing,
@@ -28,6 +29,7 @@ from accounts.services.messages import (
 from accounts.services.profile import set_name
 from accounts.services.purge import purge_due
 from accounts.services.registration import (
+    JUST_JOINED,
     drop_unproven_claims,
     drop_unproven_members,
     ensure_member,
@@ -39,15 +41,18 @@ from accounts.services.sessions import sign_out_everywhere
 from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
+    "JUST_JOINED",
     "PROMISE",
     "AlreadyClosing",
     "AlreadyExporting",
     "ClosureNotRevocable",
     "CodeNotSent",
+    "LinkIsSpent",
     "NotYet",
     "Residue",
     "Seen",
     "TooManyExports",
+    "alert",
     "build_due_exports",
     "close_account",
     "code_is_right",
@@ -62,6 +67,8 @@ __all__ = [
     "ensure_member",
     "has_reached_daily_cap",
     "hold_contact",
+    "lock",
+    "member_of",
     "note_device",
     "note_visit",
     "notify",

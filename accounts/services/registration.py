@@ -15,6 +15,7 @@ from consent.models import Document
 from consent.services import Origin, accept
 
 UNPROVEN_KEPT = timedelta(days=1)
+JUST_JOINED = timedelta(hours=1)  # the browser one signs up with is not a new one
 
 
 @transaction.atomic

@@ -3,8 +3,9 @@ from accounts.views.codes import confirm_email, confirm_login_code
 from accounts.views.devices import devices
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me, profile
+from accounts.views.not_me import not_me
 from accounts.views.proof import send_proof_code
-from accounts.views.sign_in import sign_in
+from accounts.views.sign_in import reset_password, sign_in
 from accounts.views.visits import visits
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "devices",
     "exporting",
     "me",
+    "not_me",
     "profile",
+    "reset_password",
     "send_proof_code",
     "sign_in",
     "visits",

@@ -1,7 +1,38 @@
-"""Signing in: allauth's own page, without a transaction around it."""
+"""Signing in, and back in: allauth's own pages with what they lack."""
 
-from allauth.account.views import LoginView
+from typing import Any
+from urllib.parse import urlencode
+
+from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
+from allauth.account.views import LoginView, PasswordResetView
+from allauth.core import ratelimit
 from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from accounts.models import User
 
 # The hash, the limits and the session are outside the database or a statement of their own; nothing here is half done.
 sign_in = transaction.non_atomic_requests(LoginView.as_view())
+
+
+class ResetPasswordView(PasswordResetView):
+    """Starts a new password by mail, as allauth does, or by SMS: its code signs in, the page for a password follows."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        phone = form.cleaned_data.get("phone")
+        return self._by_sms(phone) if phone else super().form_valid(form)
+
+    def _by_sms(self, phone: str) -> HttpResponse:
+        """Go on alike for a number that nobody has."""
+        refused = ratelimit.consume_or_429(self.request, action="reset_password", key=phone)
+        if refused:
+            return refused
+        owner = User.objects.with_proven_phone(phone)
+        LoginCodeVerificationProcess.initiate(request=self.request, user=owner, email=None, phone=phone)
+        new_password = urlencode({"next": reverse("account_change_password")})
+        return redirect(f"{reverse('account_confirm_login_code')}?{new_password}")
+
+
+reset_password = ResetPasswordView.as_view()

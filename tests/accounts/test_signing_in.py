@@ -141,7 +141,7 @@ def test_a_code_for_an_address_that_somebody_only_typed_lets_nobody_into_their_a
     EmailAddress.objects.create(user=squatter, email=squatter.email, verified=False, primary=True)
     client.post("/account/login/code/", {"login": "victim@example.com"})
     assert "还没有账号" in last_message("victim@example.com").body
-    client.post("/account/password/reset/", {"email": "victim@example.com"})
+    client.post("/account/password/reset/", {"login": "victim@example.com"})
     assert not Message.objects.filter(body__isnull=True).exists()
     assert "还没有账号" in last_message("victim@example.com").body
 
@@ -197,7 +197,7 @@ def test_who_forgot_it_comes_in_by_sms_and_sets_a_new_one(client, carol, clock):
 
 
 def test_who_forgot_it_sets_a_new_one_by_mail(client, dora):
-    client.post("/account/password/reset/", {"email": "dora@example.com"})
+    client.post("/account/password/reset/", {"login": "dora@example.com"})
     answer = client.post("/account/password/reset/confirm/", {"code": last_code("dora@example.com")}, follow=True)
     client.post(answer.redirect_chain[-1][0], {"password1": "a brand new password"})
     dora.refresh_from_db()
@@ -205,8 +205,8 @@ def test_who_forgot_it_sets_a_new_one_by_mail(client, dora):
 
 
 def test_asking_for_an_unknown_addresss_password_looks_the_same(client, dora):
-    first = client.post("/account/password/reset/", {"email": "dora@example.com"})
-    second = Client().post("/account/password/reset/", {"email": "nobody@example.com"})
+    first = client.post("/account/password/reset/", {"login": "dora@example.com"})
+    second = Client().post("/account/password/reset/", {"login": "nobody@example.com"})
     assert (first.status_code, first.url) == (second.status_code, second.url)
 
 
@@ -295,7 +295,7 @@ def test_one_address_of_the_network_tries_thirty_accounts_a_minute(client, carol
 def test_who_has_set_a_new_password_is_let_in_at_once(client, dora):
     for _ in range(6):
         Client().post(LOGIN, {"login": "dora@example.com", "password": "no"})
-    client.post("/account/password/reset/", {"email": "dora@example.com"})
+    client.post("/account/password/reset/", {"login": "dora@example.com"})
     answer = client.post("/account/password/reset/confirm/", {"code": last_code("dora@example.com")}, follow=True)
     client.post(answer.redirect_chain[-1][0], {"password1": "a brand new password"})
     answer = Client().post(LOGIN, {"login": "dora@example.com", "password": "a brand new password"})

@@ -1,0 +1,232 @@
+"""What a member hears of their account without asking, and the link that stops it."""
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from allauth.account.models import EmailAddress
+from django.test import Client
+from django.utils import timezone
+
+from accounts import known_devices, services
+from accounts.models import Message, User
+from accounts.services.alerts import VALID, token_for
+from tests.accounts.test_signing_in import PASSWORD
+from tests.factories import agree, last_code, last_message, make_member, make_phone_member, sign_in
+
+pytestmark = pytest.mark.django_db
+LOGIN, PHONE = "/account/login/", "+8613800138000"
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0"
+AWAY = {"HTTP_USER_AGENT": FIREFOX}
+
+
+@pytest.fixture
+def carol(documents):
+    """A member known by number, since long."""
+    member = make_phone_member(phone=PHONE)
+    User.objects.filter(pk=member.pk).update(date_joined=timezone.now() - timedelta(days=90))
+    member.refresh_from_db()
+    return member
+
+
+def enter(client: Client, login: str = PHONE, **headers):
+    return client.post(LOGIN, {"login": login, "password": PASSWORD}, **headers)
+
+
+def notices(to: str = PHONE) -> list[str]:
+    found = Message.objects.filter(template="notice").order_by("pk")
+    return [message.body for message in found if message.to == to]
+
+
+def link_in(text: str) -> str:
+    return re.search(r"https?://[^/]+(/account/not-me/\S+/)", text)[1]
+
+
+# ── A new device ──
+
+
+def test_a_browser_that_was_never_used_is_told_of_and_the_next_time_it_is_known(client, carol):
+    enter(client, **AWAY)
+    (text,) = notices()
+    assert "您的账号在新设备登录：Windows Firefox" in text
+    client.post("/account/logout/")
+    enter(client, **AWAY)
+    assert len(notices()) == 1
+    enter(Client())
+    assert len(notices()) == 2
+
+
+def test_the_browser_one_signs_up_with_is_no_new_one(client, documents):
+    make_phone_member(phone=PHONE)
+    enter(client)
+    assert notices() == []
+    assert known_devices.COOKIE in client.cookies
+
+
+def test_a_browser_that_several_share_knows_each_of_them(client, carol):
+    dave = agree(make_member(email="dave@example.com"))
+    User.objects.filter(pk=dave.pk).update(date_joined=timezone.now() - timedelta(days=90))
+    for _ in range(2):
+        enter(client)
+        client.post("/account/logout/")
+        enter(client, "dave@example.com")
+        client.post("/account/logout/")
+    assert len(notices()) == len(notices("dave@example.com")) == 1
+
+
+def test_the_cookie_names_nobody_and_cannot_be_made_up(client, carol):
+    enter(client)
+    value = client.cookies[known_devices.COOKIE].value
+    assert str(carol.subject) not in value
+    other = Client()
+    other.cookies[known_devices.COOKIE] = value.split(":")[0] + ":x:y"
+    enter(other)
+    assert len(notices()) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (FIREFOX, "Windows Firefox"),
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) AppleWebKit MicroMessenger/8.0", "iPhone 微信"),
+        ("Mozilla/5.0 (Linux; Android 15) Chrome/140 Safari/537", "Android Chrome"),
+        ("", "浏览器"),
+        ("<script>", "浏览器"),
+    ],
+)
+def test_a_device_is_told_in_two_words(rf, said, words):
+    assert known_devices.described(rf.get("/", HTTP_USER_AGENT=said)) == words
+
+
+def test_alerts_leave_a_number_its_codes(carol, now):
+    for _ in range(30):
+        services.alert(member=carol, what="x", now=now)
+    assert len(notices()) < 30
+
+
+def test_who_is_leaving_hears_nothing(carol, now):
+    carol.closing_at = now
+    assert services.alert(member=carol, what="x", now=now) == 0
+
+
+# ── 不是我 ──
+
+
+@pytest.fixture
+def link(client, carol):
+    enter(client)
+    return link_in(notices()[0])
+
+
+def test_two_links_about_one_member_have_nothing_in_common(link, carol):
+    token, other = link.split("/")[-2], token_for(carol)
+    assert token[40:] != other[40:], "who reads both cannot tell that they are about the same person"
+
+
+def test_looking_at_it_locks_nobody_out(client, link, carol):
+    page = Client().get(link)
+    assert page.status_code == 200
+    assert "锁定账号" in page.content.decode()
+    carol.refresh_from_db()
+    assert carol.check_password(PASSWORD)
+
+
+def test_it_locks_signs_out_everywhere_and_leads_to_a_new_password(client, link, carol):
+    stranger = Client()
+    enter(stranger)
+    assert stranger.get("/me/").status_code == 200
+    mine = Client()
+    assert mine.post(link).url == "/account/password/reset/"
+    assert stranger.get("/me/").status_code == 302
+    assert client.get("/me/").status_code == 302
+    assert "手机号或密码不正确" in enter(Client()).content.decode()
+    mine.post("/account/password/reset/", {"login": PHONE})
+    confirm = "/account/login/code/confirm/?next=/account/password/change/"
+    answer = mine.post(confirm, {"code": last_code(PHONE)}, follow=True)
+    mine.post(answer.redirect_chain[-1][0], {"password1": "a brand new password"})
+    carol.refresh_from_db()
+    assert carol.check_password("a brand new password")
+
+
+def test_it_works_once_and_not_after_the_password_was_changed(client, link, carol):
+    assert Client().post(link).status_code == 302
+    again = Client().post(link)
+    assert again.status_code == 410
+    assert "不能再用" in again.content.decode()
+    fresh = token_for(User.objects.get(pk=carol.pk))
+    carol.set_password("a brand new password")
+    carol.save()
+    assert Client().post(f"/account/not-me/{fresh}/").status_code == 410
+
+
+@pytest.mark.parametrize("token", ["x", "AAAA", "%00", "ü", "A" * 500])
+def test_a_made_up_link_locks_nobody(documents, token):
+    assert Client().post(f"/account/not-me/{token}/").status_code in (404, 410)
+
+
+def test_it_ends_after_seven_days(link):
+    with time_machine.travel(timezone.now() + VALID + timedelta(minutes=1)):
+        assert Client().get(link).status_code == 410
+
+
+def test_a_link_about_who_is_leaving_locks_nothing(link, carol, now):
+    User.objects.filter(pk=carol.pk).update(closing_at=now)
+    assert Client().get(link).status_code == 410
+
+
+# ── What else is told ──
+
+
+def test_a_new_password_is_told_of(client, carol):
+    sign_in(client, carol)
+    client.post("/account/password/change/", {"oldpassword": PASSWORD, "password1": "a brand new password"})
+    assert "登录密码已修改" in notices()[0]
+
+
+def test_a_changed_number_is_told_to_both(client, carol):
+    enter(client)
+    client.post("/account/phone/change/", {"phone": "13900139000"})
+    client.post("/account/phone/verify/", {"code": last_code("+8613900139000")})
+    carol.refresh_from_db()
+    assert carol.phone == "+8613900139000"
+    assert any("登录手机号已更换" in text for text in notices(PHONE))
+    assert any("登录手机号已更换" in text for text in notices("+8613900139000"))
+
+
+def test_a_changed_address_is_told_to_both(client, documents):
+    member = agree(make_member(email="dora@example.com"))
+    EmailAddress.objects.create(user=member, email="dora@example.com", verified=True, primary=True)
+    enter(client, "dora@example.com")
+    client.post("/account/email/", {"action_add": "", "email": "new@example.com"})
+    client.post("/account/confirm-email/", {"code": last_code("new@example.com")})
+    member.refresh_from_db()
+    assert member.email == "new@example.com"
+    assert any("登录邮箱已更换" in text for text in notices("dora@example.com"))
+    assert any("登录邮箱已更换" in text for text in notices("new@example.com"))
+
+
+# ── A forgotten password, by SMS ──
+
+
+def test_who_forgot_it_sets_a_new_one_by_sms(client, carol):
+    asked = client.post("/account/password/reset/", {"login": "138 0013 8000"})
+    assert asked.url == "/account/login/code/confirm/?next=%2Faccount%2Fpassword%2Fchange%2F"
+    answer = client.post(asked.url, {"code": last_code(PHONE)})
+    assert answer.url == "/account/password/change/"
+    client.post(answer.url, {"password1": "a brand new password"})
+    carol.refresh_from_db()
+    assert carol.check_password("a brand new password")
+
+
+def test_a_number_that_nobody_has_is_answered_alike(client, carol):
+    known = client.post("/account/password/reset/", {"login": PHONE})
+    unknown = Client().post("/account/password/reset/", {"login": "+8613700137000"})
+    assert (known.status_code, known.url) == (unknown.status_code, unknown.url)
+    assert "还没有账号" in last_message("+8613700137000").body
+
+
+def test_what_is_neither_number_nor_address_is_said_beside_the_field(client, documents):
+    page = client.post("/account/password/reset/", {"login": "nobody"}).content.decode()
+    assert "请输入手机号或邮箱" in page
+    assert 'value="nobody"' in page
