@@ -13,6 +13,7 @@ urlpatterns = [
     path("account/not-me/<str:token>/", views.not_me, name="not_me"),
     path("me/", views.me, name="me"),
     path("me/profile/", views.profile, name="profile"),
+    path("doctors/<slug:slug>/", views.doctor, name="doctor"),
     path("me/prove/<slug:act>/", views.send_proof_code, name="send_proof_code"),
     path("me/export/", views.exporting.export, name="export"),
     path("me/export/<uuid:token>/state/", views.exporting.export_state, name="export_state"),

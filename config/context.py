@@ -26,6 +26,7 @@ ADDRESSES = {
     "permissions": "consent:permissions",
     "inventory": "consent:inventory",
     "announcements_seen": "consent:announcements_seen",
+    "profile": "accounts:profile",
     "visits": "accounts:visits",
     "export": "accounts:export",
     "close": "accounts:close",

@@ -3,7 +3,18 @@
 from accounts.models.closure import Closure
 from accounts.models.export import Export
 from accounts.models.message import Message
+from accounts.models.profile import Audience, Profile
 from accounts.models.user import User, UserManager, hash_of_phone
 from accounts.models.visit import Visit
 
-__all__ = ["Closure", "Export", "Message", "User", "UserManager", "Visit", "hash_of_phone"]
+__all__ = [
+    "Audience",
+    "Closure",
+    "Export",
+    "Message",
+    "Profile",
+    "User",
+    "UserManager",
+    "Visit",
+    "hash_of_phone",
+]

@@ -26,7 +26,7 @@ from accounts.services.messages import (
     notify,
     send_message,
 )
-from accounts.services.profile import set_name
+from accounts.services.profile import NameNeedsConsent, hide_name, may_publish_name, profile_of, save_profile
 from accounts.services.purge import purge_due
 from accounts.services.registration import (
     JUST_JOINED,
@@ -48,6 +48,7 @@ __all__ = [
     "ClosureNotRevocable",
     "CodeNotSent",
     "LinkIsSpent",
+    "NameNeedsConsent",
     "NotYet",
     "Residue",
     "Seen",
@@ -66,19 +67,22 @@ __all__ = [
     "drop_unproven_members",
     "ensure_member",
     "has_reached_daily_cap",
+    "hide_name",
     "hold_contact",
     "lock",
+    "may_publish_name",
     "member_of",
     "note_device",
     "note_visit",
     "notify",
+    "profile_of",
     "purge_due",
     "register",
     "request_export",
     "retry_export",
+    "save_profile",
     "send_confirmation_code",
     "send_message",
-    "set_name",
     "sign_out_everywhere",
     "withdraw_closure",
     "write_visits",

@@ -2,8 +2,9 @@ from accounts.views import closing, exporting
 from accounts.views.codes import confirm_email, confirm_login_code
 from accounts.views.devices import devices
 from accounts.views.inbox import demo_inbox
-from accounts.views.me import me, profile
+from accounts.views.me import me
 from accounts.views.not_me import not_me
+from accounts.views.profile import doctor, profile
 from accounts.views.proof import send_proof_code
 from accounts.views.sign_in import reset_password, sign_in
 from accounts.views.visits import visits
@@ -14,6 +15,7 @@ __all__ = [
     "confirm_login_code",
     "demo_inbox",
     "devices",
+    "doctor",
     "exporting",
     "me",
     "not_me",

@@ -3,15 +3,12 @@
 from typing import Any
 
 from django.apps import apps
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from accounts import services
-from accounts.forms import ProfileForm
 from accounts.models import User
 from accounts.phone import masked, masked_email
 from consent import inventory
@@ -47,16 +44,3 @@ def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int]]]]:
 def _group_of(entry: inventory.Entry) -> str:
     app = entry.model._meta.app_label
     return str(apps.get_app_config("accounts" if app in ACCOUNT else app).verbose_name)
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: HttpRequest) -> HttpResponse:
-    """Let a member say their name, or take it back."""
-    member: Any = request.user
-    form = ProfileForm(request.POST or None, instance=member)
-    if form.is_valid():
-        services.set_name(member=member, name=form.cleaned_data["name"])
-        messages.success(request, "已保存")
-        return redirect("accounts:me")
-    return render(request, "accounts/profile.html", {"form": form})

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 
 import pytest
 from django.conf import settings
-from django.core.files.storage import default_storage
+from django.core.files.storage import FileSystemStorage
 from django.db import IntegrityError, OperationalError
 from django.test import Client
 from django.utils import timezone
@@ -195,7 +195,7 @@ def test_a_full_disk_leaves_no_file_behind(documents, alice, monkeypatch):
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(default_storage._wrapped.__class__, "_save", full)
+    monkeypatch.setattr(FileSystemStorage, "_save", full)
     build(export)
     assert (export.state, export.error) == ("waiting", "存储空间暂时写不进去")
     assert not list(Path(settings.MEDIA_ROOT).rglob("*.zip"))
