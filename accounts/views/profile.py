@@ -58,14 +58,11 @@ def doctor(request: HttpRequest, slug: str) -> HttpResponse:
     shown = found.shown_to(_audiences(request, is_own=is_own))
     if not shown:
         raise Http404
-    labels = {
-        name: str(Profile._meta.get_field(name).verbose_name) for name in shown if name not in ("name", "introduction")
-    }
-    facts = [(label, shown[name]) for name, label in labels.items()]
+    name, introduction = shown.pop("name", ""), shown.pop("introduction", "")
     context = {
-        "name": shown.get("name"),
-        "introduction": shown.get("introduction"),
-        "facts": facts,
+        "name": name,
+        "introduction": introduction,
+        "facts": [(Profile.field_of(field).verbose_name, value) for field, value in shown.items()],
         "is_own": is_own,
         "is_public": bool(found.shown_to({Audience.EVERYBODY})),
     }
