@@ -8,6 +8,7 @@ class EmailAddress:
     clause = "一1"
     purpose = "登录、联系您"
     owner = "user"
+    page = "account_email"
     on_close = DELETE
 
 
@@ -25,6 +26,7 @@ class Authenticator:
     clause = "四8"
     purpose = "两步验证"
     owner = "user"
+    page = "mfa_index"
     on_close = DELETE
     withheld = {"data"}
 
@@ -34,6 +36,7 @@ class UserSession:
     clause = "四8"
     purpose = "让您看到并退出已登录的设备"
     owner = "user"
+    page = "usersessions_list"
     on_close = DELETE
     withheld = {"session_key", "data"}
 

@@ -14,6 +14,7 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         title = "两步验证"               # when the model's own name is not in the member's language
         collected_with = "source"       # the field that tells with which device permission a row came,
         collected_at = "added_at"       # and the field that tells when
+        page = "courses:orders"         # where a member sees these rows themselves
         withheld = {"password"}         # secrets that an export does not tell: whoever finds it could use them
 
 UNLINK is for rows that know their member by a random number alone (`fields.SubjectKey`): they stay as they are, and
@@ -64,6 +65,7 @@ class Entry:
     collected_with: str = ""
     collected_at: str = ""
     withheld: frozenset[str] = frozenset()
+    page: str = ""
 
     @property
     def deletes(self) -> bool:
@@ -137,6 +139,7 @@ def entry_of(model: type[models.Model], said: Any) -> Entry:
         collected_with=getattr(said, "collected_with", ""),
         collected_at=getattr(said, "collected_at", ""),
         withheld=frozenset(getattr(said, "withheld", ())),
+        page=getattr(said, "page", ""),
     )
 
 

@@ -84,6 +84,7 @@ class Export(models.Model):
         clause = "五2"
         purpose = "让您带走自己的信息"
         owner = "member"
+        page = "accounts:export"
         on_close = DELETE
         until = after("requested_at", days=7, named_too=True)
         withheld = {"file", "token"}

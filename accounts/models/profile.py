@@ -49,6 +49,7 @@ class Profile(models.Model):
         clause = "一1"
         purpose = "展示您自愿填写的资料"
         owner = "member"
+        page = "accounts:profile"
         on_close = DELETE
 
     def __str__(self) -> str:

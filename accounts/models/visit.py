@@ -44,6 +44,7 @@ class Visit(models.Model):
         clause = "一2"
         purpose = "保证安全、查找故障、履行保存网络日志的义务"
         owner = "member"
+        page = "accounts:visits"
         on_close = DELETE
         until = after("at", days=180, named_too=True)
 

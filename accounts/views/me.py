@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
@@ -33,11 +34,12 @@ def me(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/me.html", shown)
 
 
-def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int]]]]:
-    """Group what is kept about a member: name, purpose and number of rows of each kind."""
-    groups: dict[str, list[tuple[str, str, int]]] = {}
+def holdings(member: User) -> list[tuple[str, list[tuple[str, str, int, str]]]]:
+    """Group what is kept about a member: name, purpose, number of rows of each kind, and the page that shows them."""
+    groups: dict[str, list[tuple[str, str, int, str]]] = {}
     for entry, number in inventory.counts(member_id=member.pk):
-        groups.setdefault(_group_of(entry), []).append((entry.name, entry.purpose, number))
+        page = reverse(entry.page) if entry.page else ""
+        groups.setdefault(_group_of(entry), []).append((entry.name, entry.purpose, number, page))
     return list(groups.items())
 
 

@@ -143,6 +143,7 @@ class Case(models.Model):
         clause = "二1(3)B"
         purpose = "处理您的投诉、申诉与咨询，并把结果告诉您"
         owner = "member"
+        page = "complaints:my_cases"
         on_close = DELETE
         until = after("closed_at", years=KEPT_YEARS, named_too=True)
         because = "民法典 第一百八十八条"

@@ -63,6 +63,7 @@ class Permission(models.Model):
         clause = "二1(3)P"
         purpose = "记住您允许了哪台设备的哪些权限"
         owner = "member"
+        page = "consent:permissions"
         on_close = DELETE
         title = "设备权限"
 

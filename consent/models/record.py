@@ -67,6 +67,7 @@ class Acceptance(models.Model):
         clause = "前言"
         purpose = "证明您何时看过、同意、拒绝或撤回了哪一版文本"
         owner = "subject"
+        page = "consent:consents"
         on_close = UNLINK
         because = "个人信息保护法 第六十九条：由我们证明征得过同意"
 

@@ -112,6 +112,7 @@ class Order(models.Model):
         clause = "二1(2)C"
         purpose = "课程购买"
         owner = "member"
+        page = "courses:orders"
         on_close = {"member": None, "retention_ref": new_reference}
         kept = {
             "number",
@@ -193,6 +194,7 @@ class Enrollment(models.Model):
         clause = "二1(2)C"
         purpose = "让您学习买下的课程"
         owner = "member"
+        page = "courses:my_courses"
         on_close = DELETE
 
     def __str__(self) -> str:

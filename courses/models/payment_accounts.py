@@ -104,6 +104,7 @@ class PaymentAccount(models.Model):
         clause = "二1(2)C"
         purpose = "用保存的支付账号付款"
         owner = "member"
+        page = "courses:payment_accounts"
         on_close = DELETE
 
     def __str__(self) -> str:

@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import inbox, services, sms
@@ -63,10 +64,16 @@ def test_what_is_kept_is_grouped_by_app_and_an_app_of_tomorrow_has_its_group(cli
     services.notify(member=alice, subject="主题", text="内容", now=now)
     assert "<h3>会员</h3>" in words(sign_in(client, alice).get("/me/"))
     tomorrows = SimpleNamespace(_meta=SimpleNamespace(app_label="bookmarks"))
-    kept = SimpleNamespace(model=tomorrows, name="书签", purpose="找回读过的地方")
+    kept = SimpleNamespace(model=tomorrows, name="书签", purpose="找回读过的地方", page="")
     monkeypatch.setitem(apps.app_configs, "bookmarks", SimpleNamespace(verbose_name="书签与笔记"))
     monkeypatch.setattr(inventory, "counts", lambda **_: [(kept, 1)])
     assert "<h3>书签与笔记</h3>" in words(client.get("/me/"))
+
+
+def test_what_has_a_page_of_its_own_leads_there(client, alice, now):
+    page = words(sign_in(client, alice).get("/me/"))
+    assert '<a href="/me/consents/">' in page
+    assert all(reverse(entry.page) for entry in inventory.entries() if entry.page)
 
 
 def test_nobody_sees_the_page_without_signing_in(client):
