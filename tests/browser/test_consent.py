@@ -59,7 +59,7 @@ def read_the_notice(doctor: Visitor, version: str) -> None:
 def type_until_it_binds(doctor: Visitor, effective: float) -> None:
     page = doctor.page
     doctor.go("/me/profile/")
-    page.get_by_label("姓名", exact=True).fill("林晚秋")
+    page.get_by_role("textbox", name="姓名", exact=True).fill("林晚秋")
     time.sleep(max(0.0, effective - time.monotonic()))
     page.get_by_role("button", name="保存").click()
     expect(page.get_by_role("heading", name="请看看改了什么")).to_be_visible()
@@ -75,7 +75,7 @@ def decide_later(doctor: Visitor) -> None:
     expect(page.get_by_role("heading", name="接着刚才的")).to_be_visible()
     doctor.look()
     page.get_by_role("button", name="继续提交").click()
-    expect(page.get_by_label("姓名", exact=True)).to_have_value("林晚秋")
+    expect(page.get_by_role("textbox", name="姓名", exact=True)).to_have_value("林晚秋")
     doctor.go("/me/courses/")
     expect(page).to_have_url(re.compile(r"/me/courses/$"))
 
