@@ -5,7 +5,10 @@ from django.db.models.signals import post_migrate
 class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "会员"
-    roles = {"客服": ["view_user", "view_message"], "个人信息保护负责人": ["view_closure"]}
+    roles = {
+        "客服": ["view_user", "view_message"],
+        "个人信息保护负责人": ["view_closure", "add_partnerrecord", "view_partnerrecord"],
+    }
 
     def ready(self) -> None:
         from allauth.account.signals import user_logged_in

@@ -8,9 +8,18 @@ from django.contrib import admin
 from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.admin.closures import ClosureAdmin
 from accounts.admin.members import MessageAdmin, UserAdmin
+from accounts.admin.partners import PartnerRecordAdmin
 from accounts.admin.waiting import waiting
 
-__all__ = ["ClosureAdmin", "MessageAdmin", "PersonalDataAdmin", "UnguessableAdmin", "UserAdmin", "waiting"]
+__all__ = [
+    "ClosureAdmin",
+    "MessageAdmin",
+    "PartnerRecordAdmin",
+    "PersonalDataAdmin",
+    "UnguessableAdmin",
+    "UserAdmin",
+    "waiting",
+]
 
 # allauth registers these itself, with addresses and secrets in clear.
 admin.site.unregister([Authenticator, EmailAddress, UserSession])

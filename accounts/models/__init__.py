@@ -3,6 +3,7 @@
 from accounts.models.closure import Closure
 from accounts.models.export import Export
 from accounts.models.message import Message
+from accounts.models.partner import PartnerRecord
 from accounts.models.profile import Audience, Profile
 from accounts.models.user import User, UserManager, hash_of_phone
 from accounts.models.visit import Visit
@@ -12,6 +13,7 @@ __all__ = [
     "Closure",
     "Export",
     "Message",
+    "PartnerRecord",
     "Profile",
     "User",
     "UserManager",

@@ -26,6 +26,7 @@ from accounts.services.messages import (
     notify,
     send_message,
 )
+from accounts.services.partners import Imported, NotImportable, forget_partner_record, import_records, read_table
 from accounts.services.profile import NameNeedsConsent, hide_name, may_publish_name, profile_of, save_profile
 from accounts.services.purge import purge_due
 from accounts.services.registration import (
@@ -47,8 +48,10 @@ __all__ = [
     "AlreadyExporting",
     "ClosureNotRevocable",
     "CodeNotSent",
+    "Imported",
     "LinkIsSpent",
     "NameNeedsConsent",
+    "NotImportable",
     "NotYet",
     "Residue",
     "Seen",
@@ -66,9 +69,11 @@ __all__ = [
     "drop_unproven_claims",
     "drop_unproven_members",
     "ensure_member",
+    "forget_partner_record",
     "has_reached_daily_cap",
     "hide_name",
     "hold_contact",
+    "import_records",
     "lock",
     "may_publish_name",
     "member_of",
@@ -77,6 +82,7 @@ __all__ = [
     "notify",
     "profile_of",
     "purge_due",
+    "read_table",
     "register",
     "request_export",
     "retry_export",

@@ -4,6 +4,7 @@ from accounts.views.devices import devices
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me
 from accounts.views.not_me import not_me
+from accounts.views.partners import forget_partner_record, partners
 from accounts.views.profile import doctor, profile
 from accounts.views.proof import send_proof_code
 from accounts.views.sign_in import reset_password, sign_in
@@ -17,8 +18,10 @@ __all__ = [
     "devices",
     "doctor",
     "exporting",
+    "forget_partner_record",
     "me",
     "not_me",
+    "partners",
     "profile",
     "reset_password",
     "send_proof_code",
