@@ -1,4 +1,4 @@
-"""What partners give us: never without a ground, never about strangers; always told, seen with its source, deletable."""
+"""What partners give us: never without a ground or about strangers; always told, seen with its source, deletable."""
 
 from io import StringIO
 

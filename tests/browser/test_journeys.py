@@ -224,8 +224,9 @@ def test_what_anybody_sees_is_well_made(visit, path):
 
 @pytest.mark.parametrize("path", ["/me/", "/me/profile/", "/me/orders/", "/me/courses/", "/me/payment-accounts/",
                                   "/me/complaints/", "/me/close/", "/me/consents/", "/me/permissions/",
-                                  "/me/visits/", "/me/export/", "/me/partners/", "/policy/inventory/", "/account/sessions/",
-                                  "/account/2fa/", "/account/password/change/", "/account/email/"])  # fmt: skip
+                                  "/me/visits/", "/me/export/", "/me/partners/", "/policy/inventory/",
+                                  "/account/sessions/", "/account/2fa/",
+                                  "/account/password/change/", "/account/email/"])  # fmt: skip
 def test_what_a_member_sees_is_well_made(visit, portal, path):
     doctor = visit()
     sign_in(doctor, "doctor@example.com", portal.passwords["doctor"])
