@@ -95,7 +95,7 @@ def _matched(rows: Sequence[Mapping[str, str]]) -> list[tuple[User, Mapping[str,
     here = User.objects.filter(closing_at=None)
     hashes = [_hash_in(row) for row in rows]
     by_phone = {
-        bytes(member.phone_hash): member
+        bytes(member.phone_hash or b""): member
         for member in here.filter(phone_hash__in=list(filter(None, hashes)), phone_verified=True)
     }
     proven = EmailAddress.objects.filter(email__in=list(map(_email_in, rows)), verified=True, user__in=here)

@@ -18,7 +18,8 @@ from consent.asking import stays_open
 @require_safe
 def partners(request: HttpRequest) -> HttpResponse:
     """Show each record: who gave it, on what ground, when, and what it says."""
-    records = PartnerRecord.objects.filter(member=request.user).order_by("-received_at", "-pk")
+    member: Any = request.user
+    records = PartnerRecord.objects.filter(member=member).order_by("-received_at", "-pk")
     return render(request, "accounts/partners.html", {"records": records})
 
 
