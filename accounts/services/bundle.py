@@ -24,6 +24,8 @@ from consent import inventory
 from consent.fields import KeyedHashField
 
 CHUNK = 2_000
+PIECE = 64 * 1024  # bytes
+JSON = json.JSONEncoder(ensure_ascii=False, default=str)
 STYLE = """body{font:16px/1.6 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#10272b}
 table{border-collapse:collapse;width:100%;font-size:.875rem}th,td{border:1px solid #dbe4e3;padding:.4rem .6rem;
 text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#edf2f1}a{color:#0a6065}.muted{color:#4a6064}"""
@@ -88,6 +90,7 @@ def _write_kind(archive: ZipFile, member: User, written: Written) -> Iterator[in
                 if written.rows % CHUNK == 0:
                     yield written.rows
             emit(b"\n]\n")
+            emit.flush()
         page.write(b"</table></body></html>\n")
         page.seek(0)
         with archive.open(f"data/{written.entry.label}.html", "w") as target:
@@ -97,14 +100,20 @@ def _write_kind(archive: ZipFile, member: User, written: Written) -> Iterator[in
 
 
 class _Digesting:
-    """Writes to a file and to a digest at once."""
+    """Writes to a file and to a digest at once, in pieces that are worth compressing."""
 
     def __init__(self, target: IO[bytes], digest: Any) -> None:
-        self.target, self.digest = target, digest
+        self.target, self.digest, self.waiting = target, digest, bytearray()
 
     def __call__(self, content: bytes) -> None:
-        self.target.write(content)
-        self.digest.update(content)
+        self.waiting += content
+        if len(self.waiting) > PIECE:
+            self.flush()
+
+    def flush(self) -> None:
+        self.target.write(self.waiting)
+        self.digest.update(self.waiting)
+        self.waiting = bytearray()
 
 
 # ── What of a row is told ──
@@ -160,7 +169,7 @@ def _write_files(archive: ZipFile, member: User, entry: inventory.Entry, columns
 
 
 def _as_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, default=str).encode()
+    return JSON.encode(value).encode()
 
 
 def _page(title: str) -> str:
@@ -183,7 +192,7 @@ def _shown(value: Any) -> str:
         return "是" if value else "否"
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else JSON.encode(value)
 
 
 def _front_page(written: list[Written], now: datetime) -> str:
