@@ -70,7 +70,7 @@ def test_what_is_kept_is_grouped_by_app_and_an_app_of_tomorrow_has_its_group(cli
     assert "<h3>书签与笔记</h3>" in words(client.get("/me/"))
 
 
-def test_what_has_a_page_of_its_own_leads_there(client, alice, now):
+def test_what_has_a_page_of_its_own_leads_there(client, alice, documents):
     page = words(sign_in(client, alice).get("/me/"))
     assert '<a href="/me/consents/">' in page
     assert all(reverse(entry.page) for entry in inventory.entries() if entry.page)
