@@ -55,12 +55,11 @@ class LoginForm(allauth_forms.LoginForm):
         return cleaned_contact(self.cleaned_data["login"])
 
 
-class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
-    """One field for a number or an address, where allauth has two."""
+class OneContactMixin(forms.Form):
+    """One field for a number or an address, where allauth has two, or knows addresses only."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._user: User | None = None
         self.fields = {"login": login_field()}
 
     def clean_login(self) -> str:
@@ -69,14 +68,19 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
         return contact
 
     def clean(self) -> dict[str, Any]:
+        """Hand what was typed to the field it would have been on allauth's own form."""
         contact = self.cleaned_data.get("login", "")
-        if "@" in contact:
-            self.cleaned_data["email"] = contact
-            self.clean_email()
-        elif contact:
-            self.cleaned_data["phone"] = contact
-            self.clean_phone()
+        if contact:
+            name = "email" if "@" in contact else "phone"
+            self.cleaned_data[name] = contact
+            getattr(self, f"clean_{name}")()
         return self.cleaned_data
+
+
+class RequestLoginCodeForm(OneContactMixin, allauth_forms.RequestLoginCodeForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._user: User | None = None
 
     def clean_email(self) -> str:
         email: str = super().clean_email()
@@ -85,33 +89,17 @@ class RequestLoginCodeForm(allauth_forms.RequestLoginCodeForm):
         return email
 
 
-class ResetPasswordForm(allauth_forms.ResetPasswordForm):
-    """One field for a number or an address, where allauth knows addresses only."""
-
+class ResetPasswordForm(OneContactMixin, allauth_forms.ResetPasswordForm):
     users: list[User]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields = {"login": login_field()}
-
-    def clean_login(self) -> str:
-        contact = cleaned_contact(self.cleaned_data["login"])
-        refuse_when_flooded(contact)
-        return contact
-
-    def clean(self) -> dict[str, Any]:
-        contact = self.cleaned_data.get("login", "")
-        if "@" in contact:
-            self.cleaned_data["email"] = contact
-            self.clean_email()
-        elif contact:
-            self.cleaned_data["phone"] = contact
-        return self.cleaned_data
 
     def clean_email(self) -> str:
         email: str = super().clean_email().lower()
         self.users = [user for user in self.users if has_proven(user, email)]
         return email
+
+    def clean_phone(self) -> str:
+        """Leave a number to the code that is sent to it."""
+        return str(self.cleaned_data["phone"])
 
 
 class ChangePhoneForm(allauth_forms.ChangePhoneForm):
