@@ -8,15 +8,13 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import User
+from accounts.templatetags.shown import device
 from consent.fields import keyed_hash
 
 COOKIE = "known"
 SALT = "accounts.known_devices"
 KEPT = 365 * 24 * 3600  # seconds
 MOST = 5  # members who share a browser
-BROWSERS = {"Edg": "Edge", "MicroMessenger": "微信", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari"}
-SYSTEMS = {"Android": "Android", "iPhone": "iPhone", "iPad": "iPad", "Windows": "Windows", "Mac OS": "Mac"}
-SYSTEMS |= {"Linux": "Linux"}
 
 
 def note_sign_in(*, request: HttpRequest, user: User, **_signal: Any) -> None:
@@ -25,16 +23,9 @@ def note_sign_in(*, request: HttpRequest, user: User, **_signal: Any) -> None:
         return
     request.known_device_of = user  # type: ignore[attr-defined]
     now = timezone.now()
-    if user.date_joined < now - services.JUST_JOINED:
-        services.alert(member=user, what=f"您的账号在新设备登录：{described(request)}", now=now)
-
-
-def described(request: HttpRequest) -> str:
-    """Say in two words what a browser calls itself."""
     said = request.META.get("HTTP_USER_AGENT", "")
-    browser = next((name for mark, name in BROWSERS.items() if mark in said), "浏览器")
-    system = next((name for mark, name in SYSTEMS.items() if mark in said), "")
-    return f"{system} {browser}".strip()
+    if user.date_joined < now - services.JUST_JOINED:
+        services.alert(member=user, what=f"您的账号在新设备登录：{device(said)}", now=now)
 
 
 def remember(request: HttpRequest, response: HttpResponse) -> None:

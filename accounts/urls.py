@@ -10,6 +10,7 @@ urlpatterns = [
     path("account/confirm-email/", views.confirm_email),
     path("account/password/reset/", views.reset_password, name="reset_password"),
     path("account/sessions/", views.devices),
+    path("account/sessions/<int:pk>/end/", views.end_device, name="end_device"),
     path("account/not-me/<str:token>/", views.not_me, name="not_me"),
     path("me/", views.me, name="me"),
     path("me/profile/", views.profile, name="profile"),

@@ -11,7 +11,7 @@ from accounts.services.closing import (
     withdraw_closure,
 )
 from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
-from accounts.services.devices import devices_of, drop_ended_sessions, note_device
+from accounts.services.devices import devices_of, drop_ended_sessions, end_device, note_device
 from accounts.services.exporting import (
     AlreadyExporting,
     TooManyExports,
@@ -68,6 +68,7 @@ __all__ = [
     "drop_outdated_messages",
     "drop_unproven_claims",
     "drop_unproven_members",
+    "end_device",
     "ensure_member",
     "forget_partner_record",
     "has_reached_daily_cap",

@@ -18,6 +18,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services.sessions import end_sessions
 
 LONGEST = UserSession._meta.get_field("user_agent").max_length
 
@@ -47,6 +48,17 @@ def devices_of(*, member: User, now: datetime) -> list[UserSession]:
     if over:
         UserSession.objects.filter(pk__in=over).delete()
     return [device for device in noted if device.session_key in live]
+
+
+@transaction.atomic
+def end_device(*, member: User, device_id: int) -> bool:
+    """Sign a member out on one of their devices; tell whether there was such a one."""
+    device = UserSession.objects.select_for_update().filter(user=member, pk=device_id).first()
+    if device is None:
+        return False
+    end_sessions(keys=[device.session_key])
+    device.delete()
+    return True
 
 
 def _still_in(member: User, sessions: Iterable[Session]) -> set[str]:

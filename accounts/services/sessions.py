@@ -26,9 +26,15 @@ def sign_out_everywhere(*, member: User) -> int:
     """End every session of a member; return how many there were."""
     keys = list(UserSession.objects.filter(user=member).values_list("session_key", flat=True))
     UserSession.objects.filter(user=member).delete()
-    Session.objects.filter(session_key__in=keys).delete()
-    transaction.on_commit(partial(_drop_from_cache, keys))
+    end_sessions(keys=keys)
     return len(keys)
+
+
+def end_sessions(*, keys: Iterable[str]) -> None:
+    """Delete these sessions, in their table and, after commit, in the cache."""
+    ended = list(keys)
+    Session.objects.filter(session_key__in=ended).delete()
+    transaction.on_commit(partial(_drop_from_cache, ended))
 
 
 def _drop_from_cache(session_keys: Iterable[str]) -> None:

@@ -1,6 +1,6 @@
 from accounts.views import closing, exporting
 from accounts.views.codes import confirm_email, confirm_login_code
-from accounts.views.devices import devices
+from accounts.views.devices import devices, end_device
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me
 from accounts.views.not_me import not_me
@@ -17,6 +17,7 @@ __all__ = [
     "demo_inbox",
     "devices",
     "doctor",
+    "end_device",
     "exporting",
     "forget_partner_record",
     "me",

@@ -47,6 +47,21 @@ def test_a_member_sees_their_own_devices_and_nobody_elses(carol):
     assert page.count("这一台") == 1
 
 
+def test_one_device_is_signed_out_from_another_and_nobody_elses(carol, django_capture_on_commit_callbacks):
+    away, here = device("iPhone MicroMessenger"), device("Linux Firefox")
+    make_phone_member(phone="+8613900139000")
+    stranger = device("Windows Edg", phone="+8613900139000")
+    pk = UserSession.objects.get(user_agent__contains="MicroMessenger").pk
+    assert f"{DEVICES}{pk}/end/" in shown(here)
+    assert stranger.post(f"{DEVICES}{pk}/end/").status_code == 404
+    assert away.get("/me/").status_code == 200
+    with django_capture_on_commit_callbacks(execute=True):
+        assert here.post(f"{DEVICES}{pk}/end/").url == DEVICES
+    assert away.get("/me/").status_code == 302
+    assert here.get("/me/").status_code == 200
+    assert here.post(f"{DEVICES}{pk}/end/").status_code == 404
+
+
 def test_a_device_that_signed_out_is_no_longer_shown(carol):
     device("iPhone MicroMessenger").post("/account/logout/")
     assert "微信" not in shown(device())
