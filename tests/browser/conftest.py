@@ -105,11 +105,12 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
 
 @dataclass
 class Visitor:
-    """One person's browser; remembers every complaint of the console."""
+    """One person's browser; remembers every complaint of the console, and the codes it has read."""
 
     page: Page
     url: str
     complaints: list[str] = field(default_factory=list)
+    codes: set[str] = field(default_factory=set)
 
     def go(self, path: str) -> None:
         self.page.goto(self.url + path)
