@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
-from complaints.models import AT_ONCE, LARGEST, Picture
+from complaints.models import AT_ONCE, Picture
 from complaints.services import Attached
 from consent import permissions, pictures
 
@@ -34,8 +34,7 @@ class PicturesField(forms.FileField):
 
     def _tidied(self, upload: UploadedFile, number: int) -> pictures.Picture:
         try:
-            if (upload.size or 0) > LARGEST:
-                raise ValidationError("超过 10 MB")
+            pictures.is_small_enough(upload)
             return pictures.tidy(super().clean(upload))
         except ValidationError as refused:
             raise ValidationError(f"第 {number} 张：{refused.messages[0]}") from refused

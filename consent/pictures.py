@@ -12,6 +12,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP")
 MOST_PIXELS = 40_000_000
 WIDEST = 1600
+LARGEST = 10 * 1024 * 1024  # bytes of one upload of a member
+AVATAR = 512  # pixels, each side
 
 
 @dataclass(frozen=True)
@@ -39,19 +41,42 @@ def is_picture(upload: Any) -> None:
         raise ValidationError("图片太大，请缩小到四千万像素以内")
 
 
+def is_small_enough(upload: "File[bytes]") -> None:
+    """Refuse what is larger than a member may send.
+
+    :raises ValidationError: in words for whoever uploads
+    """
+    if (upload.size or 0) > LARGEST:
+        raise ValidationError(f"超过 {LARGEST // 1024 // 1024} MB")
+
+
 def tidy(upload: "File[bytes]") -> Picture:
     """Decode a picture and encode it anew, upright, no wider than a page needs, without any metadata.
 
     :raises ValidationError: when it is none, or is torn off in the middle
     """
+    image = _upright(upload)
+    image.thumbnail((WIDEST, WIDEST * 2))
+    return encode(image)
+
+
+def square(upload: "File[bytes]") -> Picture:
+    """Decode a picture and encode its middle anew as a square, upright, without any metadata.
+
+    :raises ValidationError: when it is none, or is torn off in the middle
+    """
+    image = _upright(upload)
+    side = min(AVATAR, *image.size)
+    return encode(ImageOps.fit(image, (side, side)))
+
+
+def _upright(upload: "File[bytes]") -> Image.Image:
     is_picture(upload)
     try:
         with Image.open(upload, formats=FORMATS) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGBA" if image.has_transparency_data else "RGB")
+            return ImageOps.exif_transpose(image).convert("RGBA" if image.has_transparency_data else "RGB")
     except (OSError, SyntaxError, ValueError) as broken:
         raise ValidationError("这张图片不完整，打不开") from broken
-    upright.thumbnail((WIDEST, WIDEST * 2))
-    return encode(upright)
 
 
 def encode(image: Image.Image) -> Picture:

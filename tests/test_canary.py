@@ -25,7 +25,13 @@ PHONE = f"+86139{secrets.randbelow(10**8):08}"
 HASH_LENGTH = 32
 # A password is kept as a hash; a member's own case has no claim code; a picture's name says nothing, its file has the
 # word; of the rest, only our services write the words.
-UNPLANTED = {"accounts.User.password", "complaints.Case.claim_hash", "complaints.Picture.file", "accounts.Export.file"}
+UNPLANTED = {
+    "accounts.User.password",
+    "complaints.Case.claim_hash",
+    "complaints.Picture.file",
+    "accounts.Export.file",
+    "accounts.Avatar.file",
+}
 UNPLANTED |= {"accounts.User.open_permissions", "accounts.User.texts_settled"}
 PASSWORD = "correct horse battery"
 

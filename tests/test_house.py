@@ -61,6 +61,7 @@ PUBLIC = {
     "accounts:reset_password": "for whoever cannot sign in",
     "accounts:not_me": "the link in an alert, sealed: whoever reads it may not be able to sign in any more",
     "accounts:doctor": "what a member has made public; else it does not exist",
+    "accounts:avatar": "a picture that its member shows to everybody; else it does not exist",
     "accounts:closed": "the goodbye after closing, by a number that names nobody",
     "accounts:demo_inbox": "the demo's letter box; not there when no directory is set",
     "consent:gate": "the warning before professional content",

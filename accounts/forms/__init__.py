@@ -1,5 +1,6 @@
 """Forms of sign-up and sign-in in place of allauth's (`ACCOUNT_FORMS`), and those of 我的信息."""
 
+from accounts.forms.avatar import AvatarForm
 from accounts.forms.codes import (
     ConfirmEmailForm,
     ConfirmLoginCodeForm,
@@ -22,6 +23,7 @@ from accounts.forms.sign_up import SignupForm
 
 __all__ = [
     "AddEmailForm",
+    "AvatarForm",
     "ChangePasswordForm",
     "ChangePhoneForm",
     "ConfirmEmailForm",

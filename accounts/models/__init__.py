@@ -1,5 +1,6 @@
 """Who a member is, what is on its way to them, where they were, what they take away, and how they leave."""
 
+from accounts.models.avatar import Avatar
 from accounts.models.closure import Closure
 from accounts.models.export import Export
 from accounts.models.message import Message
@@ -10,6 +11,7 @@ from accounts.models.visit import Visit
 
 __all__ = [
     "Audience",
+    "Avatar",
     "Closure",
     "Export",
     "Message",

@@ -2,6 +2,7 @@
 
 from accounts.closing import NotYet
 from accounts.services.alerts import LinkIsSpent, alert, lock, member_of
+from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
     PROMISE,
     AlreadyClosing,
@@ -57,6 +58,7 @@ __all__ = [
     "Seen",
     "TooManyExports",
     "alert",
+    "avatar_of",
     "build_due_exports",
     "close_account",
     "code_is_right",
@@ -85,11 +87,14 @@ __all__ = [
     "purge_due",
     "read_table",
     "register",
+    "remove_avatar",
     "request_export",
     "retry_export",
+    "save_avatar",
     "save_profile",
     "send_confirmation_code",
     "send_message",
+    "show_avatar_to",
     "sign_out_everywhere",
     "withdraw_closure",
     "write_visits",

@@ -1,4 +1,5 @@
 from accounts.views import closing, exporting
+from accounts.views.avatar import avatar, my_avatar, remove_avatar
 from accounts.views.codes import confirm_email, confirm_login_code
 from accounts.views.devices import devices, end_device
 from accounts.views.inbox import demo_inbox
@@ -11,6 +12,7 @@ from accounts.views.sign_in import reset_password, sign_in
 from accounts.views.visits import visits
 
 __all__ = [
+    "avatar",
     "closing",
     "confirm_email",
     "confirm_login_code",
@@ -21,9 +23,11 @@ __all__ = [
     "exporting",
     "forget_partner_record",
     "me",
+    "my_avatar",
     "not_me",
     "partners",
     "profile",
+    "remove_avatar",
     "reset_password",
     "send_proof_code",
     "sign_in",

@@ -6,12 +6,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import services
 from accounts.forms import ProfileForm
-from accounts.models import Audience, Profile, User
+from accounts.models import Audience, Avatar, Profile, User
 from consent import origin
 from consent.services import StaleDocument
 
@@ -29,7 +30,8 @@ def profile(request: HttpRequest) -> HttpResponse:
     if form.is_valid() and _is_saved(request, form):
         messages.success(request, "已保存")
         return redirect("accounts:profile")
-    return render(request, "accounts/profile.html", {"form": form, "profile": form.profile})
+    context = {"form": form, "profile": form.profile, "avatar": services.avatar_of(member=member)}
+    return render(request, "accounts/profile.html", context)
 
 
 def _is_saved(request: HttpRequest, form: ProfileForm) -> bool:
@@ -53,15 +55,18 @@ def _is_saved(request: HttpRequest, form: ProfileForm) -> bool:
 @require_safe
 def doctor(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what a member has made public, and to members what is for members; nothing else exists."""
-    found = get_object_or_404(Profile.objects.select_related("member"), slug=slug, member__in=_seen())
+    found = get_object_or_404(Profile.objects.select_related("member"), slug=slug, member__in=seen())
     is_own = request.user == found.member
-    shown = found.shown_to(_audiences(request, is_own=is_own))
-    if not shown:
+    eyes = audiences(request, is_own=is_own)
+    shown = found.shown_to(eyes)
+    shows_avatar = Avatar.objects.filter(member=found.member, audience__in=eyes).exists()
+    if not (shown or shows_avatar):
         raise Http404
     name, introduction = shown.pop("name", ""), shown.pop("introduction", "")
     context = {
         "name": name,
         "introduction": introduction,
+        "avatar_url": reverse("accounts:avatar", args=[slug]) if shows_avatar else "",
         "facts": [(Profile.field_of(field).verbose_name, value) for field, value in shown.items()],
         "is_own": is_own,
         "is_public": bool(found.shown_to({Audience.EVERYBODY})),
@@ -69,12 +74,12 @@ def doctor(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "accounts/doctor.html", context)
 
 
-def _seen() -> Any:
+def seen() -> Any:
     """Keep members who are here: of who is leaving or locked out nothing is shown."""
     return User.objects.filter(closing_at=None, is_active=True)
 
 
-def _audiences(request: HttpRequest, *, is_own: bool) -> set[Audience]:
+def audiences(request: HttpRequest, *, is_own: bool) -> set[Audience]:
     """Tell whose eyes the page is for; members see their own as the chosen audience does."""
     if request.user.is_authenticated and not (is_own and request.GET.get("as") == Audience.EVERYBODY):
         return {Audience.MEMBERS, Audience.EVERYBODY}

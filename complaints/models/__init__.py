@@ -11,12 +11,11 @@ from complaints.models.case import (
     hash_of_contact,
     last_moment_to_answer,
 )
-from complaints.models.picture import AT_ONCE, LARGEST, MOST, Picture
+from complaints.models.picture import AT_ONCE, MOST, Picture
 
 __all__ = [
     "AT_ONCE",
     "KEPT_YEARS",
-    "LARGEST",
     "MOST",
     "PROMISE",
     "REMIND_BEFORE",

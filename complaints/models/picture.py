@@ -11,7 +11,6 @@ from consent.models import Permission
 
 AT_ONCE = 6
 MOST = 30  # in one case
-LARGEST = 10 * 1024 * 1024  # bytes of one upload
 
 
 def place(picture: "Picture", _filename: str) -> str:

@@ -9,7 +9,7 @@ from complaints.services.asking import (
     open_case,
     reply,
 )
-from complaints.services.attaching import Attached, NotPermitted, TooManyPictures, remove_picture
+from complaints.services.attaching import Attached, TooManyPictures, remove_picture
 from complaints.services.clock import alarm_overdue_cases, remind_due_cases
 from complaints.services.desk import (
     AlreadyClaimed,
@@ -30,7 +30,6 @@ __all__ = [
     "CaseClosed",
     "Contact",
     "NotEntitled",
-    "NotPermitted",
     "Opened",
     "OwnCase",
     "SomebodyElsesCase",

@@ -63,7 +63,7 @@ def open_case(
     The same words from the same form are the same case, however often and however quickly they are sent; other words
     from it, after going back in the browser, are another case.
 
-    :raises NotPermitted: when the permission for the pictures is not open any more
+    :raises consent.services.NotPermitted: when the permission for the pictures is not open any more
     """
     let_in(attached)
     said = [str(member.pk if member else ""), str(form_token), kind, subject, body]
@@ -97,7 +97,7 @@ def reply(*, case_id: int, body: str, seen: int, now: datetime, attached: Attach
     :raises CaseClosed: when it is closed
     :raises AlreadySaid: when these words are the last ones already, so a repeated click is harmless
     :raises ThreadMovedOn: when something was added meanwhile
-    :raises NotPermitted: when the permission for the pictures is not open any more
+    :raises consent.services.NotPermitted: when the permission for the pictures is not open any more
     :raises TooManyPictures: when the case has no room for them
     """
     let_in(attached)

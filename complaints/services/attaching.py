@@ -16,14 +16,6 @@ from consent.services import Device
 log = structlog.get_logger(__name__)
 
 
-class NotPermitted(Exception):
-    """The permission for one of the pictures was taken back meanwhile."""
-
-    def __init__(self, kinds: set[str]) -> None:
-        super().__init__(", ".join(sorted(kinds)))
-        self.kinds = kinds
-
-
 class TooManyPictures(Exception):
     """The case has as many pictures as a case may have."""
 
@@ -52,10 +44,10 @@ class Attached:
 def let_in(attached: Attached | None) -> None:
     """Make sure that what comes may come, and that a withdrawal waits until it is here; before any other lock.
 
-    :raises NotPermitted: when the permission is not open any more
+    :raises consent.services.NotPermitted: when the permission is not open any more
     """
-    if attached and not consent.hold_open(device=attached.device, kinds=attached.kinds):
-        raise NotPermitted(attached.kinds)
+    if attached:
+        consent.hold_open(device=attached.device, kinds=attached.kinds)
 
 
 def attach(entry: Entry, attached: Attached | None, *, now: datetime) -> None:

@@ -22,6 +22,7 @@ from complaints.models import MOST, PROMISE, Case
 from consent import deciding, permissions
 from consent.asking import stays_open
 from consent.limits import Limit
+from consent.services import NotPermitted
 
 PER_PAGE = 20
 SHOWN_AT_ONCE = 5
@@ -30,7 +31,7 @@ TAKEN_BACK = "图片所用的权限刚刚被收回，所以没有收下。您写
 REFUSALS: dict[type[Exception], str] = {
     services.ThreadMovedOn: "刚刚有了新的内容，请看过再发送；您写的还在下面。",
     services.CaseClosed: "这件事已经办结，不能再补充。仍有异议的，可以提出申诉。",
-    services.NotPermitted: TAKEN_BACK,
+    NotPermitted: TAKEN_BACK,
     services.TooManyPictures: f"一件事最多附 {MOST} 张图片。请先删掉不需要的；您写的还在下面。",
 }
 F = TypeVar("F", bound=TakesPictures)
@@ -144,7 +145,7 @@ def _opened(request: HttpRequest, form: CaseForm, kind: str) -> services.Opened 
             attached=form.attached(request),
             now=timezone.now(),
         )
-    except services.NotPermitted:
+    except NotPermitted:
         form.add_error(None, TAKEN_BACK)
         return None
 

@@ -14,6 +14,7 @@ from consent.services.documents import (
 )
 from consent.services.permissions import (
     Device,
+    NotPermitted,
     carry_out_recalls,
     collected,
     hold_open,
@@ -38,6 +39,7 @@ __all__ = [
     "AlreadyAnnounced",
     "Device",
     "NotAnnounceable",
+    "NotPermitted",
     "Origin",
     "Owed",
     "SecondPersonNeeded",

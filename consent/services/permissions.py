@@ -20,6 +20,14 @@ State = Permission.State
 log = structlog.get_logger(__name__)
 
 
+class NotPermitted(Exception):
+    """A permission without which something cannot be let in is not open, or not any more."""
+
+    def __init__(self, kinds: set[str]) -> None:
+        super().__init__(", ".join(sorted(kinds)))
+        self.kinds = kinds
+
+
 @dataclass(frozen=True)
 class Device:
     """One browser of one member."""
@@ -126,12 +134,16 @@ def _last_collected(member: Any, kind: str) -> list[datetime]:
     return [last for last in newest if last is not None]
 
 
-def hold_open(*, device: Device, kinds: Iterable[str]) -> bool:
-    """Tell whether all of these are open on a device, and keep them so until the transaction ends."""
+def hold_open(*, device: Device, kinds: Iterable[str]) -> None:
+    """Make sure that all of these are open on a device, and keep them so until the transaction ends.
+
+    :raises NotPermitted: when one of them is not
+    """
     _one_at_a_time(device.member)
     wanted = set(kinds)
     opened = Permission.objects.for_member(device.member).on_device(device.key).open().filter(kind__in=wanted)
-    return set(opened.values_list("kind", flat=True)) == wanted
+    if missing := wanted - set(opened.values_list("kind", flat=True)):
+        raise NotPermitted(missing)
 
 
 def collected(*, member: Any, kind: str) -> int:

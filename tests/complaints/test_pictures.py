@@ -17,10 +17,10 @@ from PIL import Image
 
 from accounts.services import erasing
 from complaints import services
-from complaints.models import AT_ONCE, LARGEST, MOST, Case, Entry, Picture
+from complaints.models import AT_ONCE, MOST, Case, Entry, Picture
 from consent import services as consent
 from consent.models import Acceptance, Document, Permission
-from consent.pictures import tidy
+from consent.pictures import LARGEST, tidy
 from tests.factories import attach_pictures, make_case, make_staff, picture_file, sign_in
 
 NEW = "/complaints/new/complaint/"
@@ -270,7 +270,7 @@ def test_a_withdrawal_and_an_upload_at_once_leave_no_picture_behind(alice):
         gate.wait(5)
         try:
             services.reply(case_id=case.pk, body="又一张", seen=2, attached=added, now=timezone.now())
-        except services.NotPermitted:
+        except consent.NotPermitted:
             pass
         finally:
             connection.close()
