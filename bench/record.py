@@ -70,7 +70,7 @@ def _write(_number: int) -> tuple[list[float], list[float]]:
     seen_from = services.Origin(ip="127.0.0.1", browser="bench")
 
     def by_service() -> None:
-        services.acknowledge(subject=member.subject, document=text, origin=seen_from, now=timezone.now())
+        services.accept(member=member, documents=[text], origin=seen_from, now=timezone.now())
 
     def by_sql() -> None:
         with connection.cursor() as cursor:

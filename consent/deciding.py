@@ -23,9 +23,9 @@ def allow(request: HttpRequest, kind: str) -> bool:
     """
     now, device = timezone.now(), permissions.device_of(request)
     label = _label(kind, now)
-    sha256 = request.POST.get("sha256") or request.POST.get(f"sha256_{kind}", "")
+    digest = request.POST.get("digest") or request.POST.get(f"digest_{kind}", "")
     try:
-        services.open_permission(device=device, kind=kind, sha256=sha256, origin=origin.of(request), now=now)
+        services.open_permission(device=device, kind=kind, digest=digest, origin=origin.of(request), now=now)
     except services.StaleDocument:
         messages.warning(request, f"{label}权限的说明有了新版，请看过以后再决定。刚才的选择没有记录。")
         return False
@@ -41,12 +41,12 @@ def decline(request: HttpRequest, kind: str) -> None:
     """
     now, device = timezone.now(), permissions.device_of(request)
     label = _label(kind, now)
-    if kind in permissions.opened(request):
-        recall = services.take_back(device=device, kind=kind, origin=origin.of(request), now=now)
+    was_open = kind in permissions.opened(request)
+    recall = services.refuse_permission(device=device, kind=kind, origin=origin.of(request), now=now)
+    permissions.mark_decided(request, device)
+    if was_open:
         messages.success(request, f"已收回{label}。{what_becomes_of_it(recall)}")
         return
-    services.refuse_permission(device=device, kind=kind, origin=origin.of(request), now=now)
-    permissions.mark_decided(request, device)
     messages.info(request, f"好的，不使用{label}。90 天内不再询问，想用时可以在“权限管理”里打开。")
 
 

@@ -34,13 +34,13 @@ class AgreementFormMixin(forms.Form):
             error_messages={"required": f"需要同意《{document.title}》才能继续"},
         )
         self.fields[f"seen_{document.kind}"] = forms.CharField(
-            widget=forms.HiddenInput, initial=document.sha256, required=False
+            widget=forms.HiddenInput, initial=document.digest, required=False
         )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         for kind, document in self.documents_in_force.items():
-            if cleaned.get(f"seen_{kind}") != document.sha256:
+            if cleaned.get(f"seen_{kind}") != document.digest:
                 self._show_anew(document)
             else:
                 self.accepted_documents.append(document)
@@ -52,7 +52,7 @@ class AgreementFormMixin(forms.Form):
         data: Any = self.data
         self.data = data = data.copy()  # what was posted is immutable
         data.pop(self.add_prefix(box), None)
-        data[self.add_prefix(seen)] = document.sha256
+        data[self.add_prefix(seen)] = document.digest
         message = f"《{document.title}》已更新为 {document.version} 版，请阅读新版后重新勾选"
         self.errors.pop(box, None)
         self.add_error(box, message)

@@ -1,14 +1,12 @@
 """The gate before professional content: the warning is read once, remembered for 30 days or until it changes."""
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime
-from functools import wraps
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -43,7 +41,7 @@ def is_open(request: HttpRequest) -> bool:
     warning = warning_in_force(now)
     age = int(GATE_REMEMBERED.total_seconds())
     seen = request.get_signed_cookie(COOKIE, default="", salt=SALT, max_age=age) or ""
-    if seen.partition(":")[0] == warning.sha256[:16]:
+    if seen.partition(":")[0] == warning.digest[:16]:
         return True
     user = request.user
     return user.is_authenticated and services.has_acknowledged(member=user, document=warning, now=now)
@@ -59,7 +57,7 @@ def open_gate(request: HttpRequest, response: HttpResponse) -> None:
     services.acknowledge(subject=subject, document=warning, origin=origin.of(request), now=now)
     response.set_signed_cookie(
         COOKIE,
-        f"{warning.sha256[:16]}:{visitor.hex}",
+        f"{warning.digest[:16]}:{visitor.hex}",
         salt=SALT,
         max_age=int(GATE_REMEMBERED.total_seconds()),
         secure=settings.SESSION_COOKIE_SECURE,
@@ -71,16 +69,6 @@ def open_gate(request: HttpRequest, response: HttpResponse) -> None:
 def lead_there(request: HttpRequest) -> HttpResponse:
     """Send the person to the warning; afterwards they land where they were going."""
     return redirect(f"{reverse('consent:gate')}?{urlencode({'next': request.get_full_path()})}")
-
-
-def professional(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Show a page only to who has read the warning."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
-        return view(request, *args, **kwargs) if is_open(request) else lead_there(request)
-
-    return guarded
 
 
 def safe_next(request: HttpRequest, target: str) -> str:

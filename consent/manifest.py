@@ -6,9 +6,12 @@ purpose, way or kind needs a new consent).
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
 
 Manifest = list[dict[str, Any]]
 ACCOUNT, FOR_GOOD = "随账号", "长期"
@@ -19,7 +22,7 @@ TERM = re.compile(r"(\d+) ?(天|年)")
 class Difference:
     """One thing that a newer manifest says more, or no more."""
 
-    what: str  # data, purpose, recipient, retention
+    what: str  # one of `WORDS`, or retention
     is_gain: bool
     clause: str
     anchor: str
@@ -32,22 +35,31 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Said:
-    """A thing that is promised, and where."""
+    """A thing that is promised, and where; `beside`: it is told by itself only when the other manifest has these."""
 
     clause: str
     anchor: str
     holders: tuple[str, ...]
-    value: str = ""
+    beside: tuple["_Thing", ...] = ()
+
+
+# What it is, and the words for it: `("use", "订单", "交付课程")`.
+_Thing = tuple[str, ...]
+# What a gain and a loss of each are called, in the order in which they are told.
+WORDS = {
+    "purpose": ("增加用途：{0}", "不再有用途：{0}"),
+    "open": ("开始提供：{0}", "暂不提供：{0}"),
+    "data": ("增加信息：{0}", "不再有信息：{0}"),
+    "use": ("“{0}”增加用途：{1}", "“{0}”不再用于：{1}"),
+    "field": ("“{0}”增加：{2}", "“{0}”不再有：{2}"),
+    "recipient": ("增加接收方：{0}（{1}）", "不再有接收方：{0}（{1}）"),
+}
 
 
 def differences(older: Manifest, newer: Manifest) -> list[Difference]:
     """List what the newer manifest gained, then what it dropped."""
-    found = [
-        *_of("purpose", _purposes(older), _purposes(newer), "用途：{0}"),
-        *_of("data", _kinds(older), _kinds(newer), "信息：{0}"),
-        *_of("recipient", _recipients(older), _recipients(newer), "接收方：{0}"),
-        *_terms(_kinds(older), _kinds(newer)),
-    ]
+    before, after = _things(older), _things(newer)
+    found = [*_missing(after, before, is_gain=True), *_terms(older, newer), *_missing(before, after, is_gain=False)]
     return sorted(found, key=lambda one: not one.is_gain)
 
 
@@ -56,82 +68,73 @@ def gains(older: Manifest, newer: Manifest) -> list[Difference]:
     return [one for one in differences(older, newer) if one.is_gain]
 
 
-def problems(manifest: Any, *, body: str) -> list[str]:
-    """Say in words what is wrong with a manifest that somebody typed."""
-    if not isinstance(manifest, list) or not all(isinstance(promise, dict) for promise in manifest):
-        return ["承诺清单应当是一个列表，每一条是一个对象"]
-    return [problem for number, promise in enumerate(manifest, 1) for problem in _problems(number, promise, body)]
-
-
-def _problems(number: int, promise: Mapping[str, Any], body: str) -> Iterator[str]:
-    for name in ("clause", "anchor", "purpose"):
-        if not isinstance(promise.get(name), str) or not promise[name]:
-            yield f"第 {number} 条缺少 {name}"
-    anchor = promise.get("anchor")
-    if isinstance(anchor, str) and anchor and f"{{#{anchor}}}" not in body:
-        yield f"第 {number} 条的锚点 {anchor} 不在正文里"
-    if not _is_list(promise.get("recipients", []), str):
-        yield f"第 {number} 条的 recipients 应当是文字的列表"
-    data = promise.get("data", [])
-    if not _is_list(data, dict):
-        yield f"第 {number} 条的 data 应当是一个列表"
-        return
-    for one in data:
-        if not isinstance(one.get("kind"), str) or not _is_term(one.get("kept")):
-            yield f"第 {number} 条的数据要写明 kind，kept 写“{ACCOUNT}”“30 天”“3 年”或“{FOR_GOOD}”"
-
-
-def _is_list(value: Any, kind: type) -> bool:
-    return isinstance(value, list) and all(isinstance(one, kind) for one in value)
-
-
-def _is_term(value: Any) -> bool:
-    return value in (ACCOUNT, FOR_GOOD) or (isinstance(value, str) and TERM.fullmatch(value) is not None)
-
-
 def _holders(promise: Mapping[str, Any]) -> tuple[str, ...]:
     if promise.get("touches") != "holders":
         return ()
     return tuple(one["model"] for one in promise.get("data", []) if "model" in one)
 
 
-def _said(promise: Mapping[str, Any], value: str = "") -> _Said:
-    return _Said(promise["clause"], promise["anchor"], _holders(promise), value)
-
-
-def _purposes(manifest: Manifest) -> dict[str, _Said]:
-    return {f"{promise['purpose']}": _said(promise) for promise in manifest}
-
-
-def _recipients(manifest: Manifest) -> dict[str, _Said]:
+def _things(manifest: Manifest) -> dict[_Thing, _Said]:
+    """Take a manifest apart into the single things that it promises."""
     return {
-        f"{name}（{promise['purpose']}）": _said(promise)
+        thing: _Said(promise["clause"], promise["anchor"], _holders(promise), beside)
         for promise in manifest
-        for name in promise.get("recipients", [])
+        for thing, beside in _things_of(promise)
     }
 
 
-def _kinds(manifest: Manifest) -> dict[str, _Said]:
-    return {one["kind"]: _said(promise, one["kept"]) for promise in manifest for one in promise.get("data", [])}
+def _things_of(promise: Mapping[str, Any]) -> Iterator[tuple[_Thing, tuple[_Thing, ...]]]:
+    purpose = promise["purpose"]
+    yield ("purpose", purpose), ()
+    if not promise.get("not_yet"):
+        yield ("open", purpose), (("purpose", purpose),)
+    for name in promise.get("recipients", []):
+        yield ("recipient", name, purpose), ()
+    for one in promise.get("data", []):
+        kind = one["kind"]
+        yield ("data", kind), ()
+        yield ("use", kind, purpose), (("data", kind),)
+        if "model" in one:
+            yield ("table", kind), ()  # told by nobody; its fields are new only where it was there before
+            for name in one["fields"]:
+                yield ("field", kind, one["model"], name), (("table", kind),)
 
 
-def _of(what: str, older: dict[str, _Said], newer: dict[str, _Said], words: str) -> Iterator[Difference]:
-    for name, said in newer.items():
-        if name not in older:
-            yield Difference(what, True, said.clause, said.anchor, "增加" + words.format(name), said.holders)
-    for name, said in older.items():
-        if name not in newer:
-            yield Difference(what, False, said.clause, said.anchor, "不再有" + words.format(name), said.holders)
+def _missing(ours: dict[_Thing, _Said], theirs: dict[_Thing, _Said], *, is_gain: bool) -> Iterator[Difference]:
+    """Tell what one manifest has and the other has not."""
+    for what, (gain, loss) in WORDS.items():
+        for thing, said in ours.items():
+            if thing[0] == what and thing not in theirs and all(one in theirs for one in said.beside):
+                text = (gain if is_gain else loss).format(*_readable(thing))
+                yield Difference(what, is_gain, said.clause, said.anchor, text, said.holders)
 
 
-def _terms(older: dict[str, _Said], newer: dict[str, _Said]) -> Iterator[Difference]:
-    for kind, said in newer.items():
-        before = older[kind].value if kind in older else said.value
-        if before == said.value:
-            continue
-        longer = not _is_shorter(said.value, before)
-        text = f"“{kind}”的保存期由“{before}”{'延长' if longer else '缩短'}为“{said.value}”"
-        yield Difference("retention", longer, said.clause, said.anchor, text, said.holders)
+def _readable(thing: _Thing) -> list[str]:
+    what, *words = thing
+    if what != "field":
+        return words
+    kind, label, name = words
+    return [kind, label, _field_name(label, name)]
+
+
+def _field_name(label: str, name: str) -> str:
+    """Call a field what the portal calls it; one that it does not have any more keeps its own name."""
+    try:
+        return str(apps.get_model(label)._meta.get_field(name).verbose_name)
+    except (LookupError, FieldDoesNotExist, AttributeError):
+        return name
+
+
+def _terms(older: Manifest, newer: Manifest) -> Iterator[Difference]:
+    before = {one["kind"]: one["kept"] for promise in older for one in promise.get("data", [])}
+    for promise in newer:
+        for one in promise.get("data", []):
+            kind, kept = one["kind"], one["kept"]
+            if kept == (was := before.get(kind, kept)):
+                continue
+            longer = not _is_shorter(kept, was)
+            text = f"“{kind}”的保存期由“{was}”{'延长' if longer else '缩短'}为“{kept}”"
+            yield Difference("retention", longer, promise["clause"], promise["anchor"], text, _holders(promise))
 
 
 def _is_shorter(new: str, old: str) -> bool:
@@ -145,14 +148,3 @@ def _is_shorter(new: str, old: str) -> bool:
 def _days(term: str) -> int | None:
     found = TERM.fullmatch(term)
     return int(found[1]) * (365 if found[2] == "年" else 1) if found else None
-
-
-def holdings(manifests: Iterable[Manifest]) -> dict[str, tuple[str, str, frozenset[str]]]:
-    """Read what manifests promise of each model: clause, term, fields."""
-    return {
-        one["model"]: (promise["clause"], one["kept"], frozenset(one["fields"]))
-        for manifest in manifests
-        for promise in manifest
-        for one in promise.get("data", [])
-        if "model" in one
-    }

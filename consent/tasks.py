@@ -14,7 +14,7 @@ def seal_record(**_later: object) -> int:
 
 @shared_task
 def write_head_of_record(**_later: object) -> bool:
-    """Write the head of the chain down outside the database, once a day."""
+    """Verify the chain and write its head down outside the database, once a day."""
     return services.write_head(now=timezone.now())
 
 

@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.urls import reverse
+
 REMEMBERED = 60.0  # seconds
+NO_PROMISES = hashlib.sha256(b"[]").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Version:
     kind: str
     version: str
     title: str
-    sha256: str
+    digest: str
     announced_at: datetime
     effective_at: datetime
     is_material: bool
@@ -30,7 +33,7 @@ class Version:
 
     @property
     def url(self) -> str:
-        return f"/policy/{self.kind}/{self.version}/"
+        return reverse("consent:document_version", args=[self.kind, self.version])
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,13 @@ class Timeline:
         return [v for v in of_kind if begun is None or v.effective_at > begun]
 
 
+def digest_of(sha256: str, manifest_sha256: str) -> str:
+    """Name exactly what a version says: its text, together with its manifest where it has one (SHA-256)."""
+    if manifest_sha256 == NO_PROMISES:
+        return sha256
+    return hashlib.sha256(f"{sha256}{manifest_sha256}".encode()).hexdigest()
+
+
 _known: Timeline | None = None
 _fingerprints: dict[tuple[str, ...], str] = {}
 
@@ -76,7 +86,7 @@ def forget() -> None:
 
 def fingerprint(now: datetime) -> str:
     """Name the set of versions that bind at this moment in sixteen letters; the gate has its own memory."""
-    digests = tuple(sorted(v.sha256 for v in read().in_force(now).values() if v.kind != "gate"))
+    digests = tuple(sorted(v.digest for v in read().in_force(now).values() if v.kind != "gate"))
     if digests not in _fingerprints:
         _fingerprints[digests] = hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
     return _fingerprints[digests]
@@ -85,6 +95,8 @@ def fingerprint(now: datetime) -> str:
 def _read() -> Iterable[Version]:
     from consent.models import Document
 
-    fields = ("pk", "kind", "version", "title", "sha256", "announced_at", "effective_at", "is_material", "changes")
-    for row in Document.objects.announced().order_by("effective_at", "pk").values(*fields):
-        yield Version(**{**row, "changes": tuple(row["changes"])})
+    fields = ("pk", "kind", "version", "title", "announced_at", "effective_at", "is_material", "changes")
+    digests = ("sha256", "manifest_sha256")
+    for row in Document.objects.announced().order_by("effective_at", "pk").values(*fields, *digests):
+        digest = digest_of(*(row.pop(name) for name in digests))
+        yield Version(**{**row, "digest": digest, "changes": tuple(row["changes"])})

@@ -20,7 +20,7 @@ from consent.services import Origin
 @transaction.atomic
 def take_back(*, member: Any, kind: str, origin: Origin, now: datetime) -> bool:
     """Take back the consent of one kind, on every device, and end what rested on it; tell whether there was one."""
-    recalled = kind in Permission.Kind.values and services.take_back_everywhere(
+    recalled = kind in Permission.Kind.values and services.close_everywhere(
         member=member, kind=kind, origin=origin, now=now
     )
     withdrawn = services.withdraw(member=member, kind=kind, origin=origin, now=now)

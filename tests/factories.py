@@ -124,7 +124,7 @@ def attach_pictures(
     for kind in set(wanted):
         sheet = Document.objects.current(kind, moment)
         seen_from = consent.Origin(ip=None, browser="test")
-        consent.open_permission(device=device, kind=kind, sha256=sheet.sha256, origin=seen_from, now=moment)
+        consent.open_permission(device=device, kind=kind, digest=sheet.digest, origin=seen_from, now=moment)
     added = complaints.Attached(device, [(kind, tidy(picture_file())) for kind in wanted])
     seen = case.entries.count()
     complaints.reply(case_id=case.pk, body=f"见图 {next(_numbers)}", seen=seen, attached=added, now=moment)

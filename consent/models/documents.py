@@ -19,6 +19,10 @@ from consent.markdown import render
 NOTICE = timedelta(days=7)
 
 
+def digest_of_body(body: str) -> str:
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
 def digest_of_manifest(manifest: Any) -> str:
     return hashlib.sha256(json.dumps(manifest, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
@@ -30,6 +34,12 @@ class DocumentQuerySet(models.QuerySet["Document"]):
     def announced(self) -> "DocumentQuerySet":
         """Keep what has been made public, whether it binds yet, now or no more."""
         return self.filter(announced_at__isnull=False)
+
+    def to_be_confirmed(self, *, by: Any) -> "DocumentQuerySet":
+        """Keep drafts of which a colleague says that they only change wording, and that this person may confirm."""
+        own = Decision.objects.filter(by=by, act__in=[Decision.Act.DRAFTED, Decision.Act.PROPOSED])
+        proposed = Decision.objects.filter(act=Decision.Act.PROPOSED).values("document")
+        return self.drafts().filter(pk__in=proposed).exclude(pk__in=own.values("document"))
 
     def in_force(self, now: datetime) -> "DocumentQuerySet":
         """Keep the version of each kind that binds at this moment."""
@@ -113,7 +123,7 @@ class Document(models.Model):
         return f"{self.get_kind_display()} {self.version}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        self.sha256 = hashlib.sha256(self.body.encode()).hexdigest()
+        self.sha256 = digest_of_body(self.body)
         self.manifest_sha256 = digest_of_manifest(self.manifest)
         super().save(*args, **kwargs)
         timeline.forget()
@@ -125,6 +135,11 @@ class Document(models.Model):
     @property
     def html(self) -> str:
         return render(self.body)
+
+    @property
+    def digest(self) -> str:
+        """Name exactly what people agree to: text and manifest."""
+        return timeline.digest_of(self.sha256, self.manifest_sha256)
 
     @property
     def is_draft(self) -> bool:
@@ -165,6 +180,13 @@ class Decision(models.Model):
         verbose_name = verbose_name_plural = "文本的经办"
         indexes = [models.Index(fields=["document", "at"])]
         default_permissions = ()
+        triggers = [
+            pgtrigger.Protect(  # who it was may be emptied, when they leave
+                name="decisions_never_change",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.AnyChange("document", "act", "sha256", "at"),
+            )
+        ]
 
     class PersonalData:
         clause = "四3"

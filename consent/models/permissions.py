@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from consent.inventory import DELETE
 
@@ -83,8 +84,11 @@ class RecallQuerySet(models.QuerySet["Recall"]):
     def for_member(self, member: Any) -> "RecallQuerySet":
         return self.filter(member=member)
 
-    def due(self) -> "RecallQuerySet":
-        return self.filter(done_at=None).order_by("asked_at", "pk")
+    def due(self, now: datetime) -> "RecallQuerySet":
+        return self.filter(done_at=None, next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+
+    def late(self, now: datetime) -> "RecallQuerySet":
+        return self.filter(done_at=None, due_at__lt=now)
 
 
 class Recall(models.Model):
@@ -96,13 +100,15 @@ class Recall(models.Model):
     due_at = models.DateTimeField("最晚删除时间")
     done_at = models.DateTimeField("删除时间", null=True)
     rows = models.PositiveIntegerField("删除的条数", default=0)
+    attempts = models.PositiveSmallIntegerField("失败次数", default=0)
+    next_attempt_at = models.DateTimeField("下次处理时间", default=timezone.now)
 
     objects = RecallQuerySet.as_manager()
 
     class Meta:
         verbose_name = verbose_name_plural = "收回权限后的删除"
-        default_permissions = ()
-        indexes = [models.Index(fields=["asked_at"], condition=Q(done_at=None), name="recalls_to_be_done")]
+        default_permissions = ("view",)
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(done_at=None), name="recalls_to_be_done")]
         constraints = [
             models.UniqueConstraint(fields=["member", "kind"], condition=Q(done_at=None), name="one_recall_at_a_time")
         ]

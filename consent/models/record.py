@@ -13,7 +13,7 @@ from consent.inventory import DELETE, UNLINK
 from consent.models.documents import Document
 
 GATE_REMEMBERED = timedelta(days=30)
-# Nobody may empty a table that is only added to, either.
+# Emptying the whole table is what the heads outside the database are for (`services.record`).
 ANY_CHANGE = pgtrigger.Update | pgtrigger.Delete
 
 
@@ -30,6 +30,11 @@ class AcceptanceQuerySet(models.QuerySet["Acceptance"]):
     def standing(self, kinds: Iterable[str]) -> "AcceptanceQuerySet":
         """Keep the last word on each kind."""
         return self.about(kinds).order_by("kind", "-at", "-pk").distinct("kind")
+
+    def words_on(self, kinds: Iterable[str]) -> "AcceptanceQuerySet":
+        """Keep the last yes or withdrawal of each kind: a no to a newer version takes nothing back."""
+        yes_or_no = [Acceptance.Action.GIVEN, Acceptance.Action.WITHDRAWN]
+        return self.filter(action__in=yes_or_no).standing(kinds)
 
     def newest_first(self) -> "AcceptanceQuerySet":
         return self.order_by("-at", "-pk")
@@ -51,7 +56,8 @@ class Acceptance(models.Model):
     subject = SubjectKey(db_index=False, related_name="acceptances", verbose_name="随机编号")
     document = models.ForeignKey(Document, models.PROTECT, related_name="acceptances", verbose_name="文本")
     kind = models.CharField("种类", max_length=20, choices=Document.Kind.choices)
-    sha256 = models.CharField("文本摘要", max_length=64)
+    # Of lines from before manifests counted: the text alone.
+    sha256 = models.CharField("文本与承诺清单的摘要", max_length=64)
     action = models.CharField("表示", max_length=12, choices=Action.choices)
     at = models.DateTimeField("时间")
 

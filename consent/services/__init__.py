@@ -1,6 +1,6 @@
 """What can be done with texts, with what people say about them, and with the permissions of their devices."""
 
-from consent.services.agreeing import Owed, TooLateToPutOff, owed, owes_nothing, put_off
+from consent.services.agreeing import Owed, TooLateToPutOff, held_by, owed, owes_nothing, put_off
 from consent.services.documents import (
     AlreadyAnnounced,
     NotAnnounceable,
@@ -11,17 +11,17 @@ from consent.services.documents import (
     propose_as_editorial,
     publish_documents,
     save_draft,
+    what_does_not_fit,
 )
 from consent.services.permissions import (
     Device,
     NotPermitted,
     carry_out_recalls,
-    collected,
+    close_everywhere,
+    close_permission,
     hold_open,
     open_permission,
     refuse_permission,
-    take_back,
-    take_back_everywhere,
 )
 from consent.services.record import seal, seal_everything, verify, write_head
 from consent.services.saying import (
@@ -50,10 +50,12 @@ __all__ = [
     "announce",
     "base_of",
     "carry_out_recalls",
-    "collected",
+    "close_everywhere",
+    "close_permission",
     "confirm_as_editorial",
     "drop_outdated_evidence",
     "has_acknowledged",
+    "held_by",
     "hold_open",
     "open_permission",
     "owed",
@@ -66,9 +68,8 @@ __all__ = [
     "save_draft",
     "seal",
     "seal_everything",
-    "take_back",
-    "take_back_everywhere",
     "verify",
+    "what_does_not_fit",
     "withdraw",
     "write_head",
 ]

@@ -29,6 +29,7 @@ class Owed:
     version: Version
     accepted: Version | None
     changes: tuple[dict[str, Any], ...]
+    since: datetime  # when the newest version took effect of which the member is to be asked
     refused_at: datetime | None
 
     @property
@@ -37,7 +38,7 @@ class Owed:
 
     @property
     def last_day_to_put_off(self) -> datetime:
-        return self.version.effective_at + LONGEST_WITHOUT_AN_ANSWER
+        return self.since + LONGEST_WITHOUT_AN_ANSWER
 
     def is_refused(self, now: datetime) -> bool:
         """Tell whether the member said no so lately that they are not asked again."""
@@ -77,8 +78,13 @@ def put_off(*, member: Any, now: datetime) -> datetime:
     return until
 
 
-def look_again(*, member: Any) -> None:
-    """Forget that a member owes nothing: they have just said something."""
+def held_by(*, member: Any) -> set[str]:
+    """Name the kinds of things of which there are any of one member: these decide whom a change touches."""
+    return {entry.label for entry, _rows in inventory.counts(member_id=member.pk)}
+
+
+def ask_again(*, member: Any) -> None:
+    """Forget that a member owes nothing, or has put the question off."""
     _write(member, settled="", until=None)
 
 
@@ -123,13 +129,20 @@ class _Asked:
             return None
         if accepted is not None and accepted.effective_at >= current.effective_at:
             return None
-        newer = [v for v in self.timeline.between(accepted, current) if v.is_material or accepted is None]
-        touching = [v for v in newer if accepted is None or self._touches(v)]
-        if not touching:
-            self.passed_over = self.passed_over or bool(newer)
+        newer, changes = self.timeline.between(accepted, current), tuple[dict[str, Any], ...]()
+        if accepted is None:
+            asking = [v for v in newer if v.is_material] or newer[:1]
+        else:
+            material = [v for v in newer if v.is_material]
+            asking = [v for v in material if self._touches(v)]
+            changes = tuple(c for v in asking for c in v.changes if self._concerns(c["holders"]))
+            self.passed_over = self.passed_over or bool(material and not asking)
+        if not asking:
             return None
-        changes = tuple(c for v in touching for c in v.changes if accepted is None or self._concerns(c["holders"]))
-        return Owed(current, accepted, changes if accepted else (), self.refused.get(current.pk))
+        since = asking[-1].effective_at
+        # New wording alone takes no refusal away, and gives nobody more time.
+        refusals = [self.refused[v.pk] for v in newer if v.effective_at >= since and v.pk in self.refused]
+        return Owed(current, accepted, changes, since, max(refusals, default=None))
 
     def _touches(self, version: Version) -> bool:
         """A version that is material without telling why touches everybody."""
@@ -140,4 +153,4 @@ class _Asked:
 
     @cached_property
     def _held(self) -> set[str]:
-        return {entry.label for entry, _rows in inventory.counts(member_id=self.member.pk)}
+        return held_by(member=self.member)

@@ -1,6 +1,5 @@
 """From a draft to a version in force: who writes it, who announces it, whom it asks again."""
 
-import hashlib
 import tomllib
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ import structlog
 from django.db import connection, transaction
 from django.utils import timezone
 
-from consent import manifest
+from consent import manifest, promises
 from consent.models import NOTICE, Decision, Document
 
 DOCUMENTS = Path(__file__).parent.parent / "documents"
@@ -81,7 +80,7 @@ def confirm_as_editorial(*, document_id: int, effective_at: datetime, by: Any, n
     """
     draft, before = _lock(document_id)
     _refuse_gains(draft, before)
-    proposed = Decision.objects.of(draft).filter(act=Act.PROPOSED, sha256=_digest(draft))
+    proposed = Decision.objects.of(draft).filter(act=Act.PROPOSED, sha256=draft.digest)
     if not proposed.exists():
         raise NotAnnounceable("还没有同事提出这份文字只是文字调整；改动之后要重新提出")
     if Decision.objects.of(draft).filter(by=by, act__in=[Act.DRAFTED, Act.PROPOSED]).exists():
@@ -95,6 +94,11 @@ def confirm_as_editorial(*, document_id: int, effective_at: datetime, by: Any, n
 def base_of(draft: Document) -> Document | None:
     """Return the version that a draft would replace: the one that takes effect last."""
     return Document.objects.announced().filter(kind=draft.kind).newest_first().first()
+
+
+def what_does_not_fit(draft: Document) -> list[str]:
+    """Say where the policy promises other things than the tables hold; the other texts speak of one use alone."""
+    return promises.mismatches(draft.manifest) if draft.kind == Document.Kind.PRIVACY else []
 
 
 def _lock(document_id: int) -> tuple[Document, Document | None]:
@@ -118,7 +122,7 @@ def _publish(draft: Document, before: Document | None, *, effective_at: datetime
             )
         if (before.body, before.manifest) == (draft.body, draft.manifest):
             raise NotAnnounceable(f"与 {before.version} 版没有差别")
-    problems = manifest.problems(draft.manifest, body=draft.body)
+    problems = promises.problems(draft.manifest, body=draft.body) or what_does_not_fit(draft)
     if problems:
         raise NotAnnounceable("；".join(problems))
     draft.replaces, draft.announced_at, draft.effective_at = before, now, effective_at
@@ -133,13 +137,8 @@ def _refuse_gains(draft: Document, before: Document | None) -> None:
         raise NotAnnounceable(f"这不只是文字调整：{what}")
 
 
-def _digest(draft: Document) -> str:
-    """Name exactly what was looked at: text and manifest."""
-    return hashlib.sha256(f"{draft.sha256}{draft.manifest_sha256}".encode()).hexdigest()
-
-
 def _decide(document: Document, *, act: str, by: Any, now: datetime) -> None:
-    Decision.objects.create(document=document, act=act, by=by, sha256=_digest(document), at=now)
+    Decision.objects.create(document=document, act=act, by=by, sha256=document.digest, at=now)
 
 
 # ── Texts that come with the code ──

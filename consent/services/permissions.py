@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from consent.models.permissions import PermissionQuerySet
 from consent.services.saying import Origin, StaleDocument, say
 
 AT_ONCE = 20
+# How long a deletion that failed waits: well within the time that is promised.
+PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 15, 60))
 State = Permission.State
 log = structlog.get_logger(__name__)
 
@@ -37,13 +39,13 @@ class Device:
 
 
 @transaction.atomic
-def open_permission(*, device: Device, kind: str, sha256: str, origin: Origin, now: datetime) -> Permission:
+def open_permission(*, device: Device, kind: str, digest: str, origin: Origin, now: datetime) -> Permission:
     """Record that a member agrees to the sheet of this permission, and open it on one device.
 
     :raises StaleDocument: when the sheet they saw is no longer the one in force
     """
     sheet = timeline.read().in_force(now)[kind]
-    if sheet.sha256 != sha256:
+    if sheet.digest != digest:
         raise StaleDocument(sheet)
     _one_at_a_time(device.member)
     say(member=device.member, text=sheet, action=Acceptance.Action.GIVEN, origin=origin, now=now)
@@ -51,20 +53,24 @@ def open_permission(*, device: Device, kind: str, sha256: str, origin: Origin, n
 
 
 @transaction.atomic
-def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Permission:
-    """Record that a member does not want this permission on this device; they are not asked for 90 days."""
-    sheet = timeline.read().in_force(now)[kind]
+def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Recall | None:
+    """Record that a member does not want this permission on this device; they are not asked for 90 days.
+
+    Where it is open, the no takes it back.
+
+    :returns: what is to be deleted because of that, as of `close_permission`
+    """
     _one_at_a_time(device.member)
-    was_open = _open(device.member, kind).on_device(device.key).exists()
+    if _open(device.member, kind).on_device(device.key).exists():
+        return _close(device, kind, State.REFUSED, origin=origin, now=now)
+    sheet = timeline.read().in_force(now)[kind]
     say(member=device.member, text=sheet, action=Acceptance.Action.REFUSED, origin=origin, now=now)
-    decided = _decide(device, kind, State.REFUSED, origin=origin, now=now)
-    if was_open:
-        _recall_after_the_last(device.member, kind, now=now)
-    return decided
+    _decide(device, kind, State.REFUSED, origin=origin, now=now)
+    return None
 
 
 @transaction.atomic
-def take_back(*, device: Device, kind: str, origin: Origin, now: datetime) -> Recall | None:
+def close_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Recall | None:
     """Close a permission on one device; with the last device, what was collected with it is to be deleted.
 
     :returns: the duty to delete, or None when the permission stays open elsewhere or was not open here
@@ -72,19 +78,23 @@ def take_back(*, device: Device, kind: str, origin: Origin, now: datetime) -> Re
     _one_at_a_time(device.member)
     if not _open(device.member, kind).on_device(device.key).exists():
         return None
+    return _close(device, kind, State.TAKEN_BACK, origin=origin, now=now)
+
+
+def _close(device: Device, kind: str, state: str, *, origin: Origin, now: datetime) -> Recall | None:
     given = Acceptance.objects.for_member(device.member).about([kind]).filter(action=Acceptance.Action.GIVEN)
     text = given.select_related("document").newest_first()[0].document
     say(member=device.member, text=text, action=Acceptance.Action.WITHDRAWN, origin=origin, now=now)
-    _decide(device, kind, State.TAKEN_BACK, origin=origin, now=now)
+    _decide(device, kind, state, origin=origin, now=now)
     return _recall_after_the_last(device.member, kind, now=now)
 
 
 @transaction.atomic
-def take_back_everywhere(*, member: Any, kind: str, origin: Origin, now: datetime) -> Recall | None:
+def close_everywhere(*, member: Any, kind: str, origin: Origin, now: datetime) -> Recall | None:
     """Close a permission on every device of a member."""
     recall = None
     for key in list(Permission.objects.for_member(member).filter(kind=kind).open().values_list("device", flat=True)):
-        recall = take_back(device=Device(member, key), kind=kind, origin=origin, now=now)
+        recall = close_permission(device=Device(member, key), kind=kind, origin=origin, now=now)
     return recall
 
 
@@ -123,7 +133,10 @@ def _recall_after_the_last(member: Any, kind: str, *, now: datetime) -> Recall |
         return None
     asked_at = max([now, *_last_collected(member, kind)])
     duty, _created = Recall.objects.get_or_create(
-        member=member, kind=kind, done_at=None, defaults={"asked_at": asked_at, "due_at": now + ERASED_WITHIN}
+        member=member,
+        kind=kind,
+        done_at=None,
+        defaults={"asked_at": asked_at, "due_at": now + ERASED_WITHIN, "next_attempt_at": now},
     )
     return duty
 
@@ -146,25 +159,36 @@ def hold_open(*, device: Device, kinds: Iterable[str]) -> None:
         raise NotPermitted(missing)
 
 
-def collected(*, member: Any, kind: str) -> int:
-    """Count what there is that was collected with a permission."""
-    return sum(rows.count() for _entry, rows in _collected(member.pk, kind))
-
-
 def carry_out_recalls(*, now: datetime) -> int:
     """Delete what was collected with permissions that were taken back; return how many duties were done."""
     done = 0
     for _ in range(AT_ONCE):
-        with transaction.atomic():
-            duty = Recall.objects.due().select_for_update(skip_locked=True, of=("self",)).first()
-            if duty is None:
-                return done
-            duty.rows = sum(_delete(entry, rows) for entry, rows in _recalled(duty))
-            duty.done_at = now
-            duty.save(update_fields=["rows", "done_at"])
-            log.info("recall.done", recall=duty.pk, rows=duty.rows)
-        done += 1
+        is_done = _carry_out_next(now)
+        if is_done is None:
+            break
+        done += is_done
     return done
+
+
+@transaction.atomic
+def _carry_out_next(now: datetime) -> bool | None:
+    """Carry out the next duty; one that fails is tried again later and holds up no other. None: there is none."""
+    duty = Recall.objects.due(now).select_for_update(skip_locked=True, of=("self",)).first()
+    if duty is None:
+        return None
+    try:
+        with transaction.atomic():
+            duty.rows = sum(_delete(entry, rows) for entry, rows in _recalled(duty))
+    except Exception as error:
+        duty.next_attempt_at = now + PAUSES[min(duty.attempts, len(PAUSES) - 1)]
+        duty.attempts += 1
+        duty.save(update_fields=["next_attempt_at", "attempts"])
+        log.error("recall.failed", recall=duty.pk, attempts=duty.attempts, error=type(error).__name__)
+        return False
+    duty.done_at = now
+    duty.save(update_fields=["rows", "done_at"])
+    log.info("recall.done", recall=duty.pk, rows=duty.rows)
+    return True
 
 
 def _collected(member_id: int, kind: str) -> list[tuple[inventory.Entry, models.QuerySet[Any]]]:

@@ -18,7 +18,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, QuerySet
 
-from consent.models import Acceptance, Link
+from consent.models import Acceptance, Document, Link
+from consent.models.documents import digest_of_body, digest_of_manifest
+from consent.timeline import digest_of
 from consent.turns import turn
 
 AT_ONCE = 1000
@@ -97,10 +99,10 @@ def _head() -> tuple[int, str]:
 @transaction.atomic
 def verify() -> Verdict:
     """Read the whole chain, in constant memory, and hold it against the heads that were written down outside."""
-    heads = {written.sequence: written.digest for written in _written_heads()}
+    heads, texts = {written.sequence: written.digest for written in _written_heads()}, _texts()
     sequence, previous = 0, GENESIS
     for link in _links():
-        broken = _look_at(link, after=sequence, previous=previous, heads=heads)
+        broken = _look_at(link, after=sequence, previous=previous, heads=heads, texts=texts)
         if broken is not None:
             return Verdict(sequence, previous, 0, broken)
         sequence, previous = link["sequence"], link["digest"]
@@ -108,18 +110,31 @@ def verify() -> Verdict:
     return Verdict(sequence, previous, unsealed, _missing_end(heads, sequence))
 
 
+def _texts() -> dict[int, set[str]]:
+    """Take the digests of all texts anew; of lines from before manifests counted, the text alone."""
+    found = {}
+    for document in Document.objects.announced().only("body", "manifest").iterator(10):
+        body = digest_of_body(document.body)
+        found[document.pk] = {body, digest_of(body, digest_of_manifest(document.manifest))}
+    return found
+
+
 def _links() -> Iterator[dict[str, Any]]:
     names = ("sequence", "previous", "digest", *(f"acceptance__{name}" for name in LINE))
     yield from Link.objects.order_by("sequence").values(*names).iterator(AT_ONCE)
 
 
-def _look_at(link: dict[str, Any], *, after: int, previous: str, heads: dict[int, str]) -> Break | None:
+def _look_at(
+    link: dict[str, Any], *, after: int, previous: str, heads: dict[int, str], texts: dict[int, set[str]]
+) -> Break | None:
     sequence = link["sequence"]
     line = {name: link[f"acceptance__{name}"] for name in LINE}
     if sequence != after + 1:
         return Break(after + 1, "缺少一条")
     if link["previous"] != previous or digest(sequence=sequence, previous=previous, line=line) != link["digest"]:
         return Break(sequence, "内容与摘要不符")
+    if line["sha256"] not in texts.get(line["document_id"], ()):
+        return Break(sequence, "所指的文本与当时的不符")
     if heads.get(sequence, link["digest"]) != link["digest"]:
         return Break(sequence, "与数据库之外记下的摘要不符")
     return None
@@ -131,14 +146,18 @@ def _missing_end(heads: dict[int, str], last: int) -> Break | None:
 
 
 def write_head(*, now: datetime) -> bool:
-    """Append the head of the chain to a file outside the database, once a day; tell whether it did.
+    """Verify the chain and append its head to a file outside the database, once a day; tell whether it did.
 
-    Whoever can change the database cannot reach that file: a chain that was made anew would not fit it.
+    A chain that does not hold gets no new head and raises the alarm, every time, until it is looked into. Whoever can
+    change the database cannot reach that file: a chain that was made anew would not fit it.
     """
     seal_everything()
     sequence, head = _head()
     day = now.astimezone(UTC).date().isoformat()
     if sequence == 0 or any(written.day == day for written in _written_heads()):
+        return False
+    if (broken := verify().broken) is not None:
+        log.error("consent.record_broken", sequence=broken.sequence, reason=broken.reason)
         return False
     path = heads_file()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

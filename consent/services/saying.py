@@ -41,7 +41,7 @@ class Text(Protocol):
     @property
     def kind(self) -> str: ...
     @property
-    def sha256(self) -> str: ...
+    def digest(self) -> str: ...
 
 
 class StaleDocument(Exception):
@@ -68,7 +68,7 @@ def accept(*, member: Any, documents: Iterable[Document], origin: Origin, now: d
 
 def withdraw(*, member: Any, kind: str, origin: Origin | None = None, now: datetime) -> Acceptance | None:
     """Record that a member takes back the consent of one kind; what was done before stays lawful (PIPL 15)."""
-    given = Acceptance.objects.for_member(member).standing([kind]).select_related("document").first()
+    given = Acceptance.objects.for_member(member).words_on([kind]).select_related("document").first()
     if given is None or given.action != Action.GIVEN:
         return None
     return say(member=member, text=given.document, action=Action.WITHDRAWN, origin=origin, now=now)
@@ -79,6 +79,7 @@ def refuse(*, member: Any, kinds: Iterable[str], origin: Origin, now: datetime) 
     """Record that a member does not agree to the versions of these kinds that are in force."""
     in_force = timeline.read().in_force(now)
     texts = [in_force[kind] for kind in kinds if kind in in_force]
+    agreeing.ask_again(member=member)  # whatever was put off has been answered
     return [say(member=member, text=text, action=Action.REFUSED, origin=origin, now=now) for text in texts]
 
 
@@ -90,7 +91,7 @@ def acknowledge(*, subject: UUID, document: Text, origin: Origin, now: datetime)
 def has_acknowledged(*, member: Any, document: Text, now: datetime) -> bool:
     """Tell whether a member has gone past this warning within the time that it is remembered."""
     said = Acceptance.objects.for_member(member).about([document.kind])
-    return said.acknowledged_since(now - GATE_REMEMBERED, sha256=document.sha256).exists()
+    return said.acknowledged_since(now - GATE_REMEMBERED, sha256=document.digest).exists()
 
 
 @transaction.atomic
@@ -101,18 +102,15 @@ def drop_outdated_evidence(*, now: datetime) -> int:
     return Evidence.objects.filter(pk__in=pks).delete()[0]
 
 
-@transaction.atomic
 def say(*, member: Any, text: Text, action: str, origin: Origin | None, now: datetime) -> Acceptance:
-    """Record a member's word, and have it looked at anew what they are to be asked."""
-    said = _record(subject=member.subject, text=text, action=action, origin=origin, now=now)
-    agreeing.look_again(member=member)
-    return said
+    """Record a member's word."""
+    return _record(subject=member.subject, text=text, action=action, origin=origin, now=now)
 
 
 def _record(*, subject: UUID, text: Text, action: str, now: datetime, origin: Origin | None) -> Acceptance:
     """Add a line and its evidence in one statement: every sign-up and every click at the gate goes through here."""
     said = Acceptance(
-        subject_id=subject, document_id=text.pk, kind=text.kind, sha256=text.sha256, action=action, at=now
+        subject_id=subject, document_id=text.pk, kind=text.kind, sha256=text.digest, action=action, at=now
     )
     line = (said.subject_id, said.document_id, said.kind, said.sha256, said.action, said.at)
     beside = (origin.ip, origin.browser[:300].replace("\0", "")) if origin else (None, "")

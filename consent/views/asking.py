@@ -106,11 +106,22 @@ def announcements_seen(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def refuse(request: HttpRequest) -> HttpResponse:
-    """Take a no for an answer; nobody is asked again for 90 days."""
-    now = timezone.now()
-    kinds = [one.version.kind for one in services.owed(member=request.user, now=now)]
-    services.refuse(member=request.user, kinds=kinds, origin=origin.of(request), now=now)
-    return redirect("consent:accept")
+    """Take a no for an answer: of what binds, nobody is asked again for 90 days; a separate consent is taken back."""
+    owed = services.owed(member=request.user, now=timezone.now())
+    _take_no(request, owed)
+    if any(one.is_binding for one in owed):
+        return redirect("consent:accept")
+    return _go_on(request, request.POST.get("kept", ""), _target_of_form(request))
+
+
+@transaction.atomic
+def _take_no(request: HttpRequest, owed: list[services.Owed]) -> None:
+    member, seen_from, now = request.user, origin.of(request), timezone.now()
+    binding = [one.version.kind for one in owed if one.is_binding]
+    services.refuse(member=member, kinds=binding, origin=seen_from, now=now)
+    for one in owed:
+        if not one.is_binding:
+            take_back(member=member, kind=one.version.kind, origin=seen_from, now=now)
 
 
 def _target_of_form(request: HttpRequest) -> str:

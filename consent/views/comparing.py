@@ -6,9 +6,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
+from consent import services
 from consent.asking import stays_open
 from consent.clauses import compare
-from consent.manifest import differences
+from consent.manifest import Difference, differences
 from consent.models import Document
 
 
@@ -24,15 +25,21 @@ def document_diff(request: HttpRequest, kind: str, older: str, newer: str) -> Ht
         return redirect(chosen[0])
     before, after = chosen
     clauses = compare(before.body, after.body)
+    held = services.held_by(member=request.user) if request.user.is_authenticated else None
     context = {
         "older": before,
         "newer": after,
         "versions": of_kind.newest_first().only("kind", "version", "effective_at"),
         "clauses": clauses,
         "count": Counter(clause.state for clause in clauses),
-        "differences": differences(before.manifest, after.manifest),
+        "differences": [(one, _concerns(one, held)) for one in differences(before.manifest, after.manifest)],
     }
     return render(request, "consent/diff.html", context)
+
+
+def _concerns(one: Difference, held: set[str] | None) -> bool | None:
+    """Tell whether what a change is about is held of the reader; None when it is about everybody, or nobody asked."""
+    return None if held is None or not one.holders else not held.isdisjoint(one.holders)
 
 
 @stays_open

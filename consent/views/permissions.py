@@ -64,7 +64,7 @@ def take_back(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404
     device = _device(request)
     was_open = Permission.objects.for_member(device.member).on_device(device.key).filter(kind=kind).open().exists()
-    recall = services.take_back(device=device, kind=kind, origin=origin.of(request), now=timezone.now())
+    recall = services.close_permission(device=device, kind=kind, origin=origin.of(request), now=timezone.now())
     if was_open:
         messages.success(request, f"已收回{Kind(kind).label}。{what_becomes_of_it(recall)}")
     return redirect(_target(request))
@@ -82,7 +82,7 @@ def browser_said(request: HttpRequest, kind: str) -> HttpResponse:
         return HttpResponseBadRequest("state")
     if said == "denied" and kind in device_permissions.opened(request):
         device, now = device_permissions.device_of(request), timezone.now()
-        recall = services.take_back(device=device, kind=kind, origin=origin.of(request), now=now)
+        recall = services.close_permission(device=device, kind=kind, origin=origin.of(request), now=now)
         messages.warning(
             request,
             f"浏览器关闭了{Kind(kind).label}，我们已按收回处理。{what_becomes_of_it(recall)}"

@@ -34,8 +34,8 @@ def home(alice) -> Client:
 
 
 def allow(client: Client) -> None:
-    sha256 = Document.objects.current("pictures", timezone.now()).sha256
-    assert client.post("/me/permissions/pictures/allow/", {"sha256": sha256}).status_code == 302
+    digest = Document.objects.current("pictures", timezone.now()).digest
+    assert client.post("/me/permissions/pictures/allow/", {"digest": digest}).status_code == 302
 
 
 def face(**options) -> SimpleUploadedFile:
@@ -58,7 +58,7 @@ def opened_device(member) -> consent.Device:
     """Have a member open pictures on one device."""
     device, moment = consent.Device(member, uuid4()), timezone.now()
     sheet = Document.objects.current("pictures", moment)
-    consent.open_permission(device=device, kind="pictures", sha256=sheet.sha256, origin=HERE, now=moment)
+    consent.open_permission(device=device, kind="pictures", digest=sheet.digest, origin=HERE, now=moment)
     return device
 
 
@@ -253,7 +253,7 @@ def test_taking_the_permission_back_deletes_it_even_while_it_is_being_replaced(a
 
     def withdraw() -> None:
         gate.wait(5)
-        consent.take_back(device=device, kind="pictures", origin=HERE, now=began)
+        consent.close_permission(device=device, kind="pictures", origin=HERE, now=began)
         connection.close()
 
     services.save_avatar(device=device, picture=square(picture_file()), audience="members", now=began)

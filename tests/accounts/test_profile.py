@@ -45,7 +45,7 @@ def for_all(audience: str, **more) -> dict:
 
 
 def consented(sheet: Document) -> dict:
-    return {"accept_name_publication": "on", "seen_name_publication": sheet.sha256}
+    return {"accept_name_publication": "on", "seen_name_publication": sheet.digest}
 
 
 def public_page(member: User, visitor: Client | None = None):
@@ -153,7 +153,7 @@ def test_a_name_is_public_only_by_a_consent_of_its_own(door, alice, sheet):
     assert door.post(PAGE, form(audience_name="everybody", **consented(sheet))).status_code == 302
     assert "王爱丽" in public_page(alice).content.decode()
     said = Acceptance.objects.for_member(alice).standing(["name_publication"]).get()
-    assert (said.action, said.sha256) == ("given", sheet.sha256)
+    assert (said.action, said.sha256) == ("given", sheet.digest)
     assert "accept_name_publication" not in door.get(PAGE).content.decode(), "said once is enough"
     assert door.post(PAGE, form(audience_name="everybody")).status_code == 302
 

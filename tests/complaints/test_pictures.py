@@ -35,8 +35,8 @@ def home(alice) -> Client:
 
 def allow(client, *kinds):
     for kind in kinds:
-        sha256 = Document.objects.current(kind, timezone.now()).sha256
-        assert client.post(f"/me/permissions/{kind}/allow/", {"sha256": sha256}).status_code == 302
+        digest = Document.objects.current(kind, timezone.now()).digest
+        assert client.post(f"/me/permissions/{kind}/allow/", {"digest": digest}).status_code == 302
 
 
 def photo(name="IMG_20261120.jpg", **options) -> SimpleUploadedFile:
@@ -126,7 +126,7 @@ def test_a_no_inside_the_form_keeps_what_was_typed_and_is_remembered(home):
 
 
 def test_an_answer_under_an_old_sheet_opens_nothing(home):
-    page = home.post(NEW, said(permission="allow:pictures", sha256_pictures="0" * 64)).content.decode()
+    page = home.post(NEW, said(permission="allow:pictures", digest_pictures="0" * 64)).content.decode()
     assert "说明有了新版" in page
     assert not Permission.objects.exists()
 
@@ -146,7 +146,7 @@ def test_enter_in_a_field_presses_send_and_no_card(home):
 
 
 def hidden_of(page: str) -> dict[str, str]:
-    return dict(re.findall(r'name="(sha256_\w+)" value="(\w+)"', page))
+    return dict(re.findall(r'name="(digest_\w+)" value="(\w+)"', page))
 
 
 # ── What is kept of one ──
@@ -277,7 +277,7 @@ def test_a_withdrawal_and_an_upload_at_once_leave_no_picture_behind(alice):
 
     def withdraw() -> None:
         gate.wait(5)
-        consent.take_back(device=device, kind="pictures", origin=HERE, now=began)
+        consent.close_permission(device=device, kind="pictures", origin=HERE, now=began)
         connection.close()
 
     with ThreadPoolExecutor(2) as pool:
@@ -363,7 +363,7 @@ def test_taking_the_permission_back_everywhere_deletes_what_came_with_it_and_not
     case = make_case(member=alice)
     camera, album = attach_pictures(case, sources=["pictures", "camera"])
     assert (camera.source, album.source) == ("camera", "pictures")
-    consent.take_back_everywhere(member=alice, kind="camera", origin=HERE, now=timezone.now())
+    consent.close_everywhere(member=alice, kind="camera", origin=HERE, now=timezone.now())
     assert consent.carry_out_recalls(now=timezone.now()) == 1
     assert list(Picture.objects.all()) == [album]
     assert [path.name for path in files(alice)] == [Path(album.file.name).name]
@@ -373,7 +373,7 @@ def test_taking_the_permission_back_everywhere_deletes_what_came_with_it_and_not
 def test_what_came_after_it_was_opened_again_stays(alice):
     case, now = make_case(member=alice), timezone.now()
     attach_pictures(case, now=now - timedelta(hours=2))
-    consent.take_back_everywhere(member=alice, kind="pictures", origin=HERE, now=now - timedelta(hours=1))
+    consent.close_everywhere(member=alice, kind="pictures", origin=HERE, now=now - timedelta(hours=1))
     (newer,) = attach_pictures(case, now=now)
     consent.carry_out_recalls(now=now)
     assert list(Picture.objects.all()) == [newer]
@@ -381,6 +381,6 @@ def test_what_came_after_it_was_opened_again_stays(alice):
 
 def test_a_file_that_is_gone_already_keeps_no_row_from_going(alice, picture):
     picture.file.storage.delete(picture.file.name)
-    consent.take_back_everywhere(member=alice, kind="pictures", origin=HERE, now=timezone.now())
+    consent.close_everywhere(member=alice, kind="pictures", origin=HERE, now=timezone.now())
     assert consent.carry_out_recalls(now=timezone.now()) == 1
     assert not Picture.objects.exists()

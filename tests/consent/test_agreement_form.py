@@ -27,7 +27,7 @@ def in_force(now):
 
 
 def posted(*documents, ticked=("agreement", "privacy")) -> QueryDict:
-    data = {f"seen_{d.kind}": d.sha256 for d in documents} | {f"accept_{kind}": "on" for kind in ticked}
+    data = {f"seen_{d.kind}": d.digest for d in documents} | {f"accept_{kind}": "on" for kind in ticked}
     query = QueryDict(mutable=True)
     query.update(data)
     query._mutable = False
@@ -63,7 +63,7 @@ def test_a_form_that_showed_an_older_version_comes_back_unticked_with_the_new_on
     assert "已更新为 2 版" in form.errors["accept_agreement"][0]
     html = str(form["accept_agreement"]) + str(form["seen_agreement"])
     assert "checked" not in html
-    assert new.sha256 in html
+    assert new.digest in html
 
 
 def test_ticking_again_after_a_change_accepts_the_new_version(in_force, now):

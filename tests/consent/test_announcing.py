@@ -172,6 +172,29 @@ def test_whoever_leaves_the_staff_leaves_no_name_in_the_decisions(binding, edito
     assert Document.objects.get(pk=new.pk).effective_at == in_days(now)
 
 
+def test_what_was_decided_is_not_rewritten(binding, editor, now):
+    new = draft(editor, now, body=BODY + "改了。")
+    for change in ({"act": "confirmed"}, {"sha256": "0" * 64}, {"at": now - timedelta(days=1)}, {"document": binding}):
+        with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+            Decision.objects.of(new).update(**change)
+
+
+def test_a_policy_that_promises_otherwise_than_the_tables_hold_is_not_announced(desk, editor, now):
+    services.publish_documents(now=now - timedelta(days=30))
+    policy = Document.objects.filter(kind="privacy").newest_first()[0]
+    told = [one for one in policy.manifest if "accounts.Visit" not in str(one)]
+    new = draft(editor, now, kind="privacy", version="9", body=policy.body, manifest=told)
+    with pytest.raises(NotAnnounceable, match="承诺清单没有写“访问记录”"):
+        services.announce(document_id=new.pk, effective_at=in_days(policy.effective_at), by=editor, now=now)
+    page = desk.get(f"/admin/consent/document/{new.pk}/review/").content.decode()
+    assert "承诺清单没有写“访问记录”（accounts.Visit）" in page
+    new.manifest = policy.manifest
+    new.body += "改了。"
+    services.save_draft(draft=new, by=editor, now=now)
+    services.announce(document_id=new.pk, effective_at=in_days(policy.effective_at), by=editor, now=now)
+    assert not Document.objects.drafts().exists()
+
+
 def test_shipped_texts_are_announced_seven_days_ahead_where_people_live_already(now):
     published = {(d.kind, d.version): d for d in services.publish_documents(now=now)}
     newer = published["privacy", "1.1"]
@@ -259,6 +282,17 @@ def test_the_second_look_goes_through_the_desk(desk, binding, editor, officer, n
     allow(officer, "view_document", "announce_document")
     page = sign_in(client, officer).post(f"/admin/consent/document/{new.pk}/confirm/", {"day": day}, follow=True)
     assert "不再询问会员" in page.content.decode()
+
+
+def test_a_draft_that_waits_for_a_second_look_is_on_the_front_page_of_whoever_may_take_it(
+    desk, binding, editor, officer, now, client
+):
+    new = draft(editor, now, body=BODY + "改了。")
+    for person in (editor, officer):
+        allow(person, "announce_document")
+    services.propose_as_editorial(document_id=new.pk, by=editor, now=now)
+    assert "份草稿等您复核" not in desk.get("/admin/").content.decode()
+    assert "份草稿等您复核" in sign_in(client, officer).get("/admin/").content.decode()
 
 
 def test_what_has_been_announced_can_only_be_read_at_the_desk(desk, binding):

@@ -4,6 +4,7 @@ import json
 import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import pytest
 import time_machine
@@ -66,7 +67,7 @@ def is_asked(client: Client, path: str = ELSEWHERE) -> bool:
 
 
 def answer(client: Client, *documents: Document, ticked: bool = True, **more):
-    data = {f"seen_{d.kind}": d.sha256 for d in documents}
+    data = {f"seen_{d.kind}": d.digest for d in documents}
     data |= {f"accept_{d.kind}": "on" for d in documents} if ticked else {}
     return client.post(ACCEPT, {"next": ELSEWHERE, **data, **more})
 
@@ -85,6 +86,17 @@ def test_a_material_version_in_force_is_asked_about_on_the_next_page_and_leads_b
     assert "checked" not in page
     assert answer(door, new).headers["Location"] == ELSEWHERE
     assert not is_asked(door)
+
+
+def test_a_version_that_only_promises_more_asks_too_and_an_answer_to_the_one_before_is_refused(door, first):
+    promise = {"clause": "一1", "anchor": "c1", "purpose": "登录", "data": [{"kind": "指纹", "kept": "3 年"}]}
+    new = bring_into_force(body=first["privacy"].body, manifest=[promise])
+    assert new.sha256 == first["privacy"].sha256
+    assert is_asked(door)
+    page = answer(door, first["privacy"]).content.decode()
+    assert "请阅读新版后重新勾选" in page
+    assert answer(door, new).status_code == 302
+    assert Acceptance.objects.newest_first()[0].sha256 == new.digest != first["privacy"].digest
 
 
 def test_an_editorial_version_asks_nobody(door):
@@ -162,7 +174,7 @@ def test_an_answer_to_an_older_version_is_refused_and_the_new_one_shown(door, no
     fresh = bring_into_force(version="3")
     page = answer(door, stale).content.decode()
     assert "已更新为 3 版" in page
-    assert fresh.sha256 in page
+    assert fresh.digest in page
     assert not Acceptance.objects.filter(document=fresh).exists()
     assert is_asked(door)
 
@@ -290,12 +302,80 @@ def test_a_no_is_recorded_and_not_asked_again_for_ninety_days(door, member, now)
     assert not is_asked(door)
 
 
+def test_new_wording_alone_takes_no_refusal_away_and_gives_nobody_more_time(door, member, now):
+    bring_into_force(effective_at=now - timedelta(days=31))
+    assert "明天再决定" not in door.get(ACCEPT).content.decode()
+    bring_into_force(version="3", is_material=False, changes=[])
+    assert "明天再决定" not in door.get(ACCEPT).content.decode()
+    door.post("/policy/accept/refuse/", {"next": "/"})
+    bring_into_force(version="4", is_material=False, changes=[], effective_at=now - timedelta(seconds=1))
+    assert "您没有同意新版" in door.get(ACCEPT).content.decode()
+    bring_into_force(version="5", effective_at=now)
+    assert "同意并继续" in door.get(ACCEPT).content.decode()
+
+
+def test_a_no_to_a_separate_consent_takes_it_back_and_keeps_nobody_from_anything(door, member, now):
+    old = make_document(kind="payment_account", version="1", effective_at=now - timedelta(days=60))
+    account = make_payment_account(member=member)
+    services.accept(member=member, documents=[old], origin=services.Origin(None, ""), now=now)
+    bring_into_force(kind="payment_account")
+    answered = door.post("/policy/accept/refuse/", {"next": ELSEWHERE})
+    assert answered.headers["Location"] == ELSEWHERE
+    assert not is_asked(door)
+    account.refresh_from_db()
+    assert account.state == "forgetting"
+    assert Acceptance.objects.for_member(member).newest_first()[0].action == "withdrawn"
+
+
+def test_a_no_to_what_binds_and_to_a_permission_closes_the_permission_too(door, member, now):
+    make_document(kind="camera", version="1", effective_at=now - timedelta(days=60))
+    device = services.Device(member, uuid4())
+    sheet = Document.objects.current("camera", now).digest
+    services.open_permission(device=device, kind="camera", digest=sheet, origin=services.Origin(None, ""), now=now)
+    bring_into_force(kind="camera")
+    bring_into_force(kind="privacy")
+    assert door.post("/policy/accept/refuse/", {"next": ELSEWHERE}).headers["Location"] == ACCEPT
+    assert Permission.objects.get().state == "taken_back"
+    member.refresh_from_db()
+    assert [one.version.kind for one in services.owed(member=member, now=timezone.now())] == ["privacy"]
+
+
+def test_a_consent_can_be_taken_back_after_a_no_to_its_newer_version(member, now):
+    old = make_document(kind="payment_account", version="1", effective_at=now - timedelta(days=60))
+    origin = services.Origin(None, "")
+    services.accept(member=member, documents=[old], origin=origin, now=now)
+    services.refuse(member=member, kinds=["payment_account"], origin=origin, now=now + timedelta(seconds=1))
+    said = services.withdraw(member=member, kind="payment_account", now=now + timedelta(seconds=2))
+    assert said.action == "withdrawn"
+
+
+def test_what_was_put_off_stays_put_off_whatever_else_is_allowed(door, member, now):
+    make_document(kind="camera", version="1", effective_at=now - timedelta(days=60))
+    bring_into_force()
+    door.post("/policy/accept/later/", {"next": "/"})
+    door.post("/me/permissions/camera/allow/", {"digest": Document.objects.current("camera", now).digest})
+    assert Permission.objects.get().is_open
+    assert not is_asked(door)
+
+
+def test_a_coming_sheet_is_announced_to_who_agreed_to_it_and_to_nobody_else(door, member, bob, now):
+    old = make_document(kind="payment_account", version="1", effective_at=now - timedelta(days=60))
+    services.accept(member=member, documents=[old], origin=services.Origin(None, ""), now=now)
+    bring_into_force(kind="payment_account", effective_at=now + timedelta(days=8), announced_at=now)
+    coming = "/policy/payment_account/2/"
+    assert coming in door.get(ELSEWHERE).content.decode()
+    assert coming not in sign_in(Client(), agree(bob)).get(ELSEWHERE).content.decode()
+    door.post("/policy/announced/seen/", {"next": "/"})
+    assert coming not in door.get(ELSEWHERE).content.decode()
+
+
 # ── The way out ──
 
 EXITS = {
     "consent:accept", "consent:document", "consent:document_version", "consent:document_diff", "consent:inventory",
     "consent:consents", "consent:permissions", "consent:gate", "complaints:index", "complaints:new",
-    "complaints:my_cases", "complaints:my_case", "accounts:close", "account_logout", "courses:payment_accounts",
+    "complaints:my_cases", "complaints:my_case", "accounts:close", "accounts:export", "account_logout",
+    "courses:payment_accounts",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from consent.models import Document
-from tests.factories import make_document
+from tests.factories import make_course, make_document, make_order, sign_in
 from tests.test_house import Page
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,22 @@ def test_the_page_says_what_that_means_and_links_the_clause_in_the_newer_text(cl
     meaning = page.split('id="meaning"')[1].split("</section>")[0]
     assert re.search(r'href="/policy/agreement/1.1/#c1">[^<]*访问记录[^<]*延长', meaning)
     assert "增加</span>" in meaning
+
+
+def test_a_member_is_told_whether_a_change_is_about_what_is_held_of_them(client, alice, now):
+    def promise(kept: str) -> list[dict]:
+        data = [{"kind": "订单", "kept": kept, "model": "courses.Order", "fields": ["number"]}]
+        return [{"clause": "二1", "anchor": "c1", "purpose": "交付课程", "touches": "holders", "data": data}]
+
+    for number, kept in ((1, "3 年"), (2, "5 年")):
+        day = now - timedelta(days=30 - number)
+        make_document(kind="privacy", version=str(number), manifest=promise(kept), effective_at=day)
+    path = "/policy/privacy/diff/1/2/"
+    assert "这类信息" not in read(client, path)
+    sign_in(client, alice)
+    assert "我们没有您的这类信息" in read(client, path)
+    make_order(member=alice, course=make_course())
+    assert "与您有关：我们保存着您的这类信息" in read(client, path)
 
 
 @pytest.mark.usefixtures("versions")

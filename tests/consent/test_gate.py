@@ -105,7 +105,7 @@ def test_a_new_wording_asks_again(client, warning, alice, signed_in, now):
 
 @pytest.mark.parametrize("forged", ["{hash}:00", "{hash}:00:1abc:sig", ":", "x"])
 def test_a_forged_cookie_opens_nothing(client, warning, forged):
-    client.cookies["gate"] = forged.format(hash=warning.sha256[:16])
+    client.cookies["gate"] = forged.format(hash=warning.digest[:16])
     assert not is_open(client)
 
 

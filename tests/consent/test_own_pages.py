@@ -65,8 +65,8 @@ def test_taking_back_a_permission_closes_it_on_every_device(door, alice, documen
         from uuid import UUID
 
         device = Device(alice, UUID(key))
-        sheet = documents["camera"].sha256
-        services.open_permission(device=device, kind="camera", sha256=sheet, origin=HERE, now=now)
+        sheet = documents["camera"].digest
+        services.open_permission(device=device, kind="camera", digest=sheet, origin=HERE, now=now)
     door.post("/me/consents/camera/withdraw/")
     assert not Permission.objects.for_member(alice).open().exists()
 

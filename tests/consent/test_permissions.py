@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Permission as StaffPermission
 from django.core import signing
 from django.db import connection
 from django.http import HttpResponse
@@ -16,13 +17,14 @@ from django.test import Client
 from django.urls import path
 from django.utils import timezone
 
+from complaints.models import Picture
 from config.urls import urlpatterns as the_portals
 from consent import services
 from consent.asking import stays_open
 from consent.models import Acceptance, Document, Permission, Recall
 from consent.permissions import COOKIE, SALT
-from consent.services import Device, Origin
-from tests.factories import attach_pictures, make_case, make_document, sign_in
+from consent.services import Device, Origin, permissions
+from tests.factories import attach_pictures, make_case, make_document, make_staff, sign_in
 
 CENTRE = "/me/permissions/"
 CHROME = "Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36"
@@ -51,11 +53,11 @@ def browser_of(member, user_agent=CHROME) -> Client:
 
 
 def sheet(kind="camera") -> str:
-    return Document.objects.current(kind, timezone.now()).sha256
+    return Document.objects.current(kind, timezone.now()).digest
 
 
 def allow(client, kind="camera", **more):
-    return client.post(f"{CENTRE}{kind}/allow/", {"sha256": sheet(kind), **more})
+    return client.post(f"{CENTRE}{kind}/allow/", {"digest": sheet(kind), **more})
 
 
 def decline(client, kind="camera", **more):
@@ -88,7 +90,7 @@ def words(html: str) -> str:
 def open_elsewhere(member, kind="camera", browser=IPHONE) -> Device:
     device, now = Device(member, uuid4()), timezone.now()
     origin = Origin(ip="203.0.113.8", browser=browser)
-    services.open_permission(device=device, kind=kind, sha256=sheet(kind), origin=origin, now=now)
+    services.open_permission(device=device, kind=kind, digest=sheet(kind), origin=origin, now=now)
     return device
 
 
@@ -208,7 +210,7 @@ def test_a_forged_number_of_a_device_opens_nothing(home, alice, forge):
 def test_a_sheet_that_is_no_longer_in_force_is_agreed_to_by_nobody(home):
     seen = sheet()
     make_document(kind="camera", version="2.0", body="新的用途。", effective_at=timezone.now() - timedelta(minutes=1))
-    answer = home.post(f"{CENTRE}camera/allow/", {"sha256": seen}, follow=True)
+    answer = home.post(f"{CENTRE}camera/allow/", {"digest": seen}, follow=True)
     assert "相机权限的说明有了新版" in answer.content.decode()
     assert closed(answer)
     assert COOKIE not in home.cookies
@@ -221,7 +223,7 @@ def test_a_sheet_that_is_no_longer_in_force_is_agreed_to_by_nobody(home):
 @pytest.mark.parametrize("act", ["allow", "decline", "take-back", "browser"])
 @pytest.mark.parametrize("kind", ["contacts", "gate", "privacy"])
 def test_there_are_four_permissions_and_no_other(home, act, kind):
-    said = {"sha256": sheet("privacy"), "state": "denied"}
+    said = {"digest": sheet("privacy"), "state": "denied"}
     assert home.post(f"{CENTRE}{kind}/{act}/", said).status_code == 404
 
 
@@ -230,7 +232,7 @@ def test_before_its_sheet_is_published_a_permission_cannot_be_allowed(home, monk
     assert "公布之前，这一项不能打开" in row(home)
     assert "<button" not in row(home)
     for act in ("allow", "decline"):
-        assert home.post(f"{CENTRE}camera/{act}/", {"sha256": ""}).status_code == 404
+        assert home.post(f"{CENTRE}camera/{act}/", {"digest": ""}).status_code == 404
     assert not Permission.objects.exists()
 
 
@@ -329,7 +331,8 @@ def test_a_no_to_a_card_left_in_another_tab_takes_back_what_was_allowed_meanwhil
     decline(home)
     assert closed(home.get(CENTRE))
     assert Recall.objects.get().kind == "camera"
-    assert "已收回" in row(home)
+    assert Acceptance.objects.newest_first()[0].action == "withdrawn"
+    assert "可以使用相机吗" not in home.get("/here/").content.decode()
 
 
 # ── The browser's own settings ──
@@ -372,7 +375,7 @@ def test_a_script_needs_the_token_of_the_page(alice):
     careful = sign_in(Client(enforce_csrf_checks=True), alice)
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', read(careful))[1]
     told, tell = {"X-CSRFToken": token}, f"{CENTRE}camera/browser/"
-    assert careful.post(f"{CENTRE}camera/allow/", {"sha256": sheet()}, headers=told).status_code == 302
+    assert careful.post(f"{CENTRE}camera/allow/", {"digest": sheet()}, headers=told).status_code == 302
     assert careful.post(tell, {"state": "denied"}).status_code == 403
     assert not closed(careful.get(CENTRE))
     assert careful.post(tell, {"state": "denied"}, headers=told).json() == {"open": False}
@@ -383,7 +386,7 @@ def test_a_tab_learns_what_another_device_decided(home, alice):
     assert home.get(f"{CENTRE}mark/").content.decode() == shown
     device = open_elsewhere(alice)
     assert home.get(f"{CENTRE}mark/").content.decode() != shown
-    services.take_back(device=device, kind="camera", origin=HERE, now=timezone.now())
+    services.close_permission(device=device, kind="camera", origin=HERE, now=timezone.now())
     assert home.get(f"{CENTRE}mark/").content.decode() == shown
 
 
@@ -431,6 +434,48 @@ def test_a_duty_that_is_late_says_so(home, collected):
         assert "本应在" in words(read(home))
 
 
+def test_a_deletion_that_fails_is_tried_again_and_holds_up_nobody_elses(home, alice, bob, collected, monkeypatch):
+    allow(home, "pictures")
+    take_back(home, "pictures")
+    his = attach_pictures(make_case(member=bob), sources=["pictures"])
+    services.close_everywhere(member=bob, kind="pictures", origin=HERE, now=timezone.now())
+    deleting = permissions._delete
+
+    def fail_for_alice(entry, rows):
+        if rows.filter(pk__in=[one.pk for one in collected]).exists():
+            raise OSError("disk")
+        return deleting(entry, rows)
+
+    monkeypatch.setattr(permissions, "_delete", fail_for_alice)
+    now = timezone.now()
+    assert services.carry_out_recalls(now=now) == 1
+    assert not Picture.objects.filter(pk=his[0].pk).exists()
+    waiting = Recall.objects.get(member=alice)
+    assert (waiting.done_at, waiting.attempts, waiting.next_attempt_at) == (None, 1, now + timedelta(minutes=1))
+    assert services.carry_out_recalls(now=now) == 0
+    monkeypatch.undo()
+    assert services.carry_out_recalls(now=now + timedelta(minutes=1)) == 1
+    assert not Picture.objects.exists()
+
+
+def test_a_deletion_that_is_late_is_on_the_front_page_of_the_desk(client, settings, home, collected):
+    settings.STAFF_SECOND_STEP = False
+    allow(home, "pictures")
+    take_back(home, "pictures")
+    agent = make_staff()
+    agent.user_permissions.add(StaffPermission.objects.get(codename="view_recall"))
+    sign_in(client, agent)
+    assert "项收回权限后的删除" not in client.get("/admin/").content.decode()
+    Recall.objects.update(due_at=timezone.now() - timedelta(hours=1))
+    page = client.get("/admin/").content.decode()
+    assert "项收回权限后的删除已经超期" in page
+    (duty,) = Recall.objects.all()
+    listed = client.get("/admin/consent/recall/?done_at__isempty=1").content.decode()
+    assert f"/admin/consent/recall/{duty.pk}/change/" in listed
+    assert duty.member.email not in listed + client.get(f"/admin/consent/recall/{duty.pk}/change/").content.decode()
+    assert client.post(f"/admin/consent/recall/{duty.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
 def test_where_nothing_was_collected_the_page_says_that_too(home):
     allow(home)
     take_back(home)
@@ -441,7 +486,7 @@ def test_where_nothing_was_collected_the_page_says_that_too(home):
 
 def test_what_becomes_of_somebody_elses_things_is_not_shown(home, bob):
     device = open_elsewhere(bob)
-    services.take_back(device=device, kind="camera", origin=HERE, now=timezone.now())
+    services.close_permission(device=device, kind="camera", origin=HERE, now=timezone.now())
     assert Recall.objects.exists()
     assert "收回之后的删除" not in read(home)
 
@@ -455,7 +500,7 @@ def test_two_devices_that_close_at_once_make_one_duty(alice):
         def close(pair, gate=gate):
             try:
                 gate.wait(5)
-                return services.take_back(device=pair[0], kind=pair[1], origin=HERE, now=timezone.now())
+                return services.close_permission(device=pair[0], kind=pair[1], origin=HERE, now=timezone.now())
             finally:
                 connection.close()
 
@@ -507,6 +552,6 @@ def test_twenty_devices_cost_as_many_queries_as_one(home, alice, queries, client
         for kind in KINDS:
             open_elsewhere(alice, kind)
     for kind in ("pictures", "microphone"):
-        services.take_back_everywhere(member=alice, kind=kind, origin=HERE, now=timezone.now())
+        services.close_everywhere(member=alice, kind=kind, origin=HERE, now=timezone.now())
     assert queries(CENTRE) == one
     assert one <= 6

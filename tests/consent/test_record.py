@@ -9,10 +9,11 @@ import pgtrigger
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
+from structlog.testing import capture_logs
 
 from accounts import services as accounts
 from consent import services, tasks
-from consent.models import Acceptance, Evidence, Link
+from consent.models import Acceptance, Document, Evidence, Link
 from consent.services import Origin
 from consent.services.record import GENESIS, heads_file
 from tests.factories import make_document, make_member
@@ -66,10 +67,10 @@ def test_every_way_of_saying_something_is_a_line(alice, text, now):
     services.acknowledge(subject=uuid4(), document=gate, origin=ORIGIN, now=now + timedelta(seconds=3))
     said = Acceptance.objects.order_by("at").values_list("action", "sha256")
     assert list(said) == [
-        ("given", text.sha256),
-        ("withdrawn", text.sha256),
-        ("refused", text.sha256),
-        ("acknowledged", gate.sha256),
+        ("given", text.digest),
+        ("withdrawn", text.digest),
+        ("refused", text.digest),
+        ("acknowledged", gate.digest),
     ]
 
 
@@ -181,6 +182,31 @@ def test_the_head_is_written_down_outside_once_a_day(alice, text, now):
     assert len(set(days)) == 2
     assert sequences == ("1", "2")
     assert list(digests) == list(Link.objects.order_by("sequence").values_list("digest", flat=True))
+
+
+def test_a_broken_chain_gets_no_new_head_and_raises_the_alarm(alice, text, now):
+    say(alice, text, now, times=3)
+    tasks.seal_record()
+    tamper(action="withdrawn")
+    with capture_logs() as logs:
+        assert not services.write_head(now=now)
+    assert [(one["event"], one["sequence"], one["log_level"]) for one in logs] == [
+        ("consent.record_broken", 2, "error")
+    ]
+    assert not heads_file().exists()
+
+
+@pytest.mark.parametrize("change", [{"body": "别的话。"}, {"manifest": [{"purpose": "别的用途"}]}])
+def test_a_text_that_was_changed_afterwards_is_noticed(alice, now, change):
+    promise = {"clause": "一1", "anchor": "c1", "purpose": "登录", "data": []}
+    text = make_document(kind="payment_account", manifest=[promise])
+    say(alice, text, now)
+    tasks.seal_record()
+    verify()
+    with pgtrigger.ignore("consent.Document:documents_never_change"):
+        Document.objects.filter(pk=text.pk).update(**change)
+    with pytest.raises(CommandError, match="第 1 条：所指的文本与当时的不符"):
+        verify()
 
 
 def test_an_empty_record_has_no_head(now):

@@ -26,7 +26,7 @@ def shop(client, alice, documents, cashier):
 
 
 def consent(documents) -> dict[str, str]:
-    return {"accept_payment_account": "on", "seen_payment_account": documents["payment_account"].sha256}
+    return {"accept_payment_account": "on", "seen_payment_account": documents["payment_account"].digest}
 
 
 def begin(shop, documents) -> str:
@@ -66,7 +66,7 @@ def test_an_account_is_saved_and_charged_without_leaving_the_portal(
 
 
 def test_saving_needs_its_own_consent(shop, documents):
-    unticked = {"seen_payment_account": documents["payment_account"].sha256}
+    unticked = {"seen_payment_account": documents["payment_account"].digest}
     assert "需要同意" in shop.post(ACCOUNTS, unticked).content.decode()
     stale = {**consent(documents), "seen_payment_account": "0" * 64}
     assert "请阅读新版后重新勾选" in shop.post(ACCOUNTS, stale).content.decode()

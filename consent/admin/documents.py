@@ -16,7 +16,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from consent import manifest, services
+from consent import manifest, promises, services
 from consent.clauses import compare
 from consent.models import NOTICE, Decision, Document
 from consent.timeline import read as timeline
@@ -56,7 +56,7 @@ class DraftForm(forms.ModelForm[Document]):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        problems = manifest.problems(cleaned.get("manifest", []), body=cleaned.get("body", ""))
+        problems = promises.problems(cleaned.get("manifest", []), body=cleaned.get("body", ""))
         if problems:
             self.add_error("manifest", forms.ValidationError(problems))
         return cleaned
@@ -223,6 +223,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
             "before": before,
             "clauses": compare(before.body, document.body) if before else [],
             "differences": manifest.differences(before.manifest, document.manifest) if before else [],
+            "misfits": services.what_does_not_fit(document) if document.is_draft else [],
             "decisions": Decision.objects.of(document).select_related("by"),
             "announce_form": form,
             "may_change": self.has_change_permission(request, document),
