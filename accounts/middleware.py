@@ -7,12 +7,30 @@ from allauth.core.ratelimit import respond_429
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from accounts import known_devices, services, visited
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+# Where staff sign in and look after it, and what can be read without a member's data.
+OPEN_WHILE_BEHIND = ("/admin/", "/account/login/", "/account/logout/", "/account/2fa/", "/account/reauthenticate/")
+
+
+class RestoreGuardMiddleware:
+    """Close the site to members while a restored database has people in it who had gone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        is_open = request.path.startswith((*OPEN_WHILE_BEHIND, "/healthz", "/readyz", "/receipts/"))
+        if is_open or not services.is_behind():
+            return self.get_response(request)
+        return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "600"})
 
 
 class PrivatePagesMiddleware:

@@ -47,6 +47,18 @@ def purge_due_accounts(**_later: object) -> int:
 
 
 @shared_task
+def write_ledger(**_later: object) -> int:
+    """Copy finished erasures into the ledger outside the database."""
+    return services.write_ledger()
+
+
+@shared_task
+def forget_outdated_erasures(**_later: object) -> int:
+    """Forget erasures that no backup could undo any more."""
+    return services.forget_outdated_erasures(now=timezone.now())
+
+
+@shared_task
 def build_due_exports(**_later: object) -> int:
     """Build the next export that a member waits for."""
     return services.build_due_exports(now=timezone.now())

@@ -30,6 +30,8 @@ urlpatterns = [
     path("me/closing/", views.closing.closing, name="closing"),
     path("me/closing/withdraw/", views.closing.withdraw_closure, name="withdraw_closure"),
     path("me/closing/delete/", views.closing.delete_now, name="delete_now"),
+    path("receipts/<slug:number>/", views.receipt, name="receipt"),
+    path("receipts/<slug:number>.json", views.receipt_json, name="receipt_json"),
     path("goodbye/<slug:number>/", views.closing.closed, name="closed"),
     path("demo/inbox/", views.demo_inbox, name="demo_inbox"),
 ]

@@ -10,8 +10,9 @@ from django.core.checks import CheckMessage, Error, Tags, register
 def keys_and_places_are_apart(**_: object) -> list[CheckMessage]:
     """List keys, databases and folders that serve two purposes, and doors left open for a demo."""
     problems: list[CheckMessage] = []
-    if settings.LOOKUP_KEY in settings.FIELD_KEYS.values():
-        problems.append(_error(1, "LOOKUP_KEY is one of FIELD_KEYS", "Whoever learns one would have both."))
+    keys = [settings.LOOKUP_KEY, *settings.FIELD_KEYS.values(), *settings.RECEIPT_KEYS.values()]
+    if len(set(keys)) < len(keys):
+        problems.append(_error(1, "One key serves two purposes", "Whoever learns it would have both."))
     if settings.CACHES["default"]["LOCATION"] == settings.REDIS_URL:
         problems.append(_error(2, "CACHE_URL is REDIS_URL", "Emptying the cache would drop queued jobs."))
     if _lies_in(settings.MEDIA_ROOT, settings.STATIC_ROOT):

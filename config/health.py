@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Message
+from accounts.services import is_behind
 from config.tasks import PULSE
 
 PATIENCE = 1.0  # seconds for all probes together
@@ -63,6 +64,15 @@ def _database() -> None:
         connection.close()
 
 
+def _ledger() -> None:
+    """Look whether the database was restored from before erasures that the ledger knows."""
+    try:
+        if is_behind():
+            raise Down("erasures must be reapplied")
+    finally:
+        connection.close()
+
+
 def _redis() -> None:
     cache.ping()  # type: ignore[attr-defined]
 
@@ -85,6 +95,7 @@ def _messages() -> None:
 
 PROBES: dict[str, Callable[[], None]] = {
     "database": _database,
+    "ledger": _ledger,
     "redis": _redis,
     "jobs": _jobs,
     "messages": _messages,

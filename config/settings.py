@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "django_structlog.middlewares.RequestMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    "accounts.middleware.RestoreGuardMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -123,6 +124,7 @@ MEDIA_URL = "/media/"
 MEDIA_ACCEL_PREFIX = env.str("MEDIA_ACCEL_PREFIX", default="")
 # Outside the database and its backups: what must be known of it by nobody who could change it.
 LEDGER_DIR = env.path("LEDGER_DIR")
+BACKUP_DAYS = env.int("BACKUP_DAYS", default=30)
 FILE_UPLOAD_PERMISSIONS = 0o600
 FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 STATIC_URL = "/static/"
@@ -136,6 +138,7 @@ STORAGES = {
 # ── Keys ──────────────────────────────────────────────────────────────────────
 FIELD_KEYS = key_ring("FIELD_KEYS")
 LOOKUP_KEY = key_ring("LOOKUP_KEY").popitem()[1]
+RECEIPT_KEYS = key_ring("RECEIPT_KEYS")
 
 # ── Language and time ─────────────────────────────────────────────────────────
 LANGUAGE_CODE = "zh-hans"

@@ -21,6 +21,7 @@ def environment() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FIELD_KEYS": f"2026a:{_key()}",
         "LOOKUP_KEY": f"2026a:{_key()}",
+        "RECEIPT_KEYS": f"2026a:{_key()}",
         "DATABASE_URL": "postgres://portal:secret@db.example.com/portal",
         "REDIS_URL": "redis://redis.example.com:6379/0",
         "CACHE_URL": "redis://redis.example.com:6379/1",

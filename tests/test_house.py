@@ -63,6 +63,8 @@ PUBLIC = {
     "accounts:doctor": "what a member has made public; else it does not exist",
     "accounts:avatar": "a picture that its member shows to everybody; else it does not exist",
     "accounts:closed": "the goodbye after closing, by a number that names nobody",
+    "accounts:receipt": "the proof of a leaving, by a number that names nobody",
+    "accounts:receipt_json": "the same, as it was signed",
     "accounts:demo_inbox": "the demo's letter box; not there when no directory is set",
     "consent:gate": "the warning before professional content",
     "consent:choose_diff": "texts everybody may read before agreeing",

@@ -2,6 +2,7 @@
 
 from accounts.models.avatar import Avatar
 from accounts.models.closure import Closure
+from accounts.models.erasure import Erasure
 from accounts.models.export import Export
 from accounts.models.message import Message
 from accounts.models.partner import PartnerRecord
@@ -13,6 +14,7 @@ __all__ = [
     "Audience",
     "Avatar",
     "Closure",
+    "Erasure",
     "Export",
     "Message",
     "PartnerRecord",

@@ -94,6 +94,9 @@ class Closure(models.Model):
     error = models.CharField("失败原因", max_length=200, blank=True, default="", help_text="只有错误种类，没有个人信息")
     tally = models.JSONField("各类记录条数", default=dict)
     ended_at = models.DateTimeField("结束时间", null=True)
+    receipt = models.TextField("收据", blank=True, default="", help_text="签名的原文，一字不改")
+    signature = models.CharField("收据的签名", max_length=88, blank=True, default="")
+    signed_with = models.CharField("签名用的密钥", max_length=20, blank=True, default="")
 
     objects = ClosureQuerySet.as_manager()
 
@@ -126,7 +129,17 @@ class Closure(models.Model):
                 name="closures_under_way_and_only_they_have_a_step",
             ),
         ]
-        triggers = [pgtrigger.FSM(name="closures_move_as_allowed", field="state", transitions=MOVES)]
+        triggers = [
+            pgtrigger.FSM(name="closures_move_as_allowed", field="state", transitions=MOVES),
+            pgtrigger.Protect(
+                name="receipts_never_change",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    "OLD.receipt <> '' AND (OLD.receipt, OLD.signature, OLD.signed_with)"
+                    " IS DISTINCT FROM (NEW.receipt, NEW.signature, NEW.signed_with)"
+                ),
+            ),
+        ]
 
     class PersonalData:
         clause = "五2"
@@ -144,6 +157,9 @@ class Closure(models.Model):
             "error",
             "tally",
             "ended_at",
+            "receipt",
+            "signature",
+            "signed_with",
         }
         until = after("ended_at", years=3, named_too=True)
         because = "个人信息保护法 第六十九条：由我们证明已经删除"

@@ -20,6 +20,8 @@ from accounts.services.exporting import (
     request_export,
     retry_export,
 )
+from accounts.services.ledger import forget_outdated as forget_outdated_erasures
+from accounts.services.ledger import write as write_ledger
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -30,6 +32,7 @@ from accounts.services.messages import (
 from accounts.services.partners import Imported, NotImportable, forget_partner_record, import_records, read_table
 from accounts.services.profile import NameNeedsConsent, hide_name, may_publish_name, profile_of, save_profile
 from accounts.services.purge import purge_due
+from accounts.services.receipts import read as read_receipt
 from accounts.services.registration import (
     JUST_JOINED,
     drop_unproven_claims,
@@ -39,6 +42,8 @@ from accounts.services.registration import (
     register,
 )
 from accounts.services.residue import Residue
+from accounts.services.restoring import NotErased, is_behind
+from accounts.services.restoring import reapply as reapply_erasures
 from accounts.services.sessions import sign_out_everywhere
 from accounts.services.visits import Seen, note_visit, write_visits
 
@@ -52,6 +57,7 @@ __all__ = [
     "Imported",
     "LinkIsSpent",
     "NameNeedsConsent",
+    "NotErased",
     "NotImportable",
     "NotYet",
     "Residue",
@@ -72,11 +78,13 @@ __all__ = [
     "drop_unproven_members",
     "end_device",
     "ensure_member",
+    "forget_outdated_erasures",
     "forget_partner_record",
     "has_reached_daily_cap",
     "hide_name",
     "hold_contact",
     "import_records",
+    "is_behind",
     "lock",
     "may_publish_name",
     "member_of",
@@ -85,7 +93,9 @@ __all__ = [
     "notify",
     "profile_of",
     "purge_due",
+    "read_receipt",
     "read_table",
+    "reapply_erasures",
     "register",
     "remove_avatar",
     "request_export",
@@ -97,5 +107,6 @@ __all__ = [
     "show_avatar_to",
     "sign_out_everywhere",
     "withdraw_closure",
+    "write_ledger",
     "write_visits",
 ]

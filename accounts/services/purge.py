@@ -18,7 +18,7 @@ from django.db import connection, transaction
 
 from accounts import closing
 from accounts.models import Closure, User
-from accounts.services import erasing
+from accounts.services import erasing, ledger, receipts
 
 BATCH = 50
 LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out
@@ -162,10 +162,12 @@ def _finish(batch: list[Closure], now: datetime) -> None:
     ours = Closure.objects.filter(pk__in=[closure.pk for closure in batch])
     ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
     members = _members(batch)
+    ledger.record(zip(batch, members, strict=True), now=now)
     tallies = erasing.erase_and_verify(members)
     for closure, member in zip(batch, members, strict=True):
         closure.tally = tallies[member.pk]
-    Closure.objects.bulk_update(batch, ["tally"])
+        receipts.issue(closure, tally=tallies[member.pk], now=now)
+    Closure.objects.bulk_update(batch, ["tally", "receipt", "signature", "signed_with"])
     ours.update(state=State.DONE, step="", attempts=0, error="", ended_at=now)
     log.info("closure.done", closures=len(batch), rows=sum(tally.total() for tally in tallies.values()))
 

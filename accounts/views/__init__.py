@@ -8,6 +8,7 @@ from accounts.views.not_me import not_me
 from accounts.views.partners import forget_partner_record, partners
 from accounts.views.profile import doctor, profile
 from accounts.views.proof import send_proof_code
+from accounts.views.receipts import receipt, receipt_json
 from accounts.views.sign_in import reset_password, sign_in
 from accounts.views.visits import visits
 
@@ -27,6 +28,8 @@ __all__ = [
     "not_me",
     "partners",
     "profile",
+    "receipt",
+    "receipt_json",
     "remove_avatar",
     "reset_password",
     "send_proof_code",

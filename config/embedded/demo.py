@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+NEWEST = "RECEIPT_KEYS"
 SANDBOX_PORT = "alipay-port"
 PEOPLE = ("DOCTOR", "SUPPORT", "SUPERUSER")
 
@@ -50,16 +51,25 @@ def _sandbox_port(home: Path) -> str:
 
 
 def keys(home: Path) -> dict[str, str]:
-    """Read the keys of this directory, making them if there are none; the file is for its owner alone."""
+    """Read the keys of this directory, making those that are missing; the file is for its owner alone."""
     path = home / "keys.json"
     if not path.exists():
-        fresh = path.with_suffix(f".{os.getpid()}")
-        with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
-            json.dump(_make_keys(), file, indent=1)
+        fresh = _written(path, _make_keys())
         with suppress(FileExistsError):
             os.link(fresh, path)  # the first of two newcomers wins, the other reads theirs
         fresh.unlink()
-    return dict(json.loads(path.read_text()))
+    known = dict(json.loads(path.read_text()))
+    if NEWEST not in known:  # it comes from an older portal, which had fewer
+        known = {**_make_keys(), **known}
+        _written(path, known).replace(path)
+    return known
+
+
+def _written(path: Path, known: dict[str, str]) -> Path:
+    fresh = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
+        json.dump(known, file, indent=1)
+    return fresh
 
 
 def _make_keys() -> dict[str, str]:
@@ -68,6 +78,7 @@ def _make_keys() -> dict[str, str]:
         "SECRET_KEY": secrets.token_urlsafe(50),
         "FIELD_KEYS": f"k1:{_key()}",
         "LOOKUP_KEY": f"k1:{_key()}",
+        "RECEIPT_KEYS": f"k1:{_key()}",
         "ALIPAY_PRIVATE_KEY": private_pem(merchant),
         "ALIPAY_PUBLIC_KEY": public_pem(sandbox),
         "ALIPAY_SANDBOX_PRIVATE_KEY": private_pem(sandbox),

@@ -5,11 +5,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from consent.admin.base import UnguessableAdmin
 from consent.models import Recall
 
 
 @admin.register(Recall)
-class RecallAdmin(admin.ModelAdmin[Recall]):
+class RecallAdmin(UnguessableAdmin):
     """Shows how far each has come; the clock does them, and tries again by itself."""
 
     fields = ["kind", "asked_at", "due_at", "done_at", "rows", "attempts", "next_attempt_at"]

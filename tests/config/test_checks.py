@@ -7,6 +7,7 @@ KEY = b"k" * 32
 SAFE = {
     "LOOKUP_KEY": b"l" * 32,
     "FIELD_KEYS": {"k1": KEY},
+    "RECEIPT_KEYS": {"k1": b"r" * 32},
     "REDIS_URL": "redis://redis.example.com/0",
     "MEDIA_ROOT": "/srv/portal/media",
     "STATIC_ROOT": "/srv/portal/static",
@@ -34,6 +35,8 @@ def test_settings_that_are_apart_are_no_finding(found):
     ("changes", "finding"),
     [
         ({"LOOKUP_KEY": KEY}, "config.E001"),
+        ({"RECEIPT_KEYS": {"r1": KEY}}, "config.E001"),
+        ({"RECEIPT_KEYS": {"r1": b"l" * 32}}, "config.E001"),
         ({"MEDIA_ROOT": "/srv/portal/static/media"}, "config.E003"),
         ({"MEDIA_ROOT": "/srv/portal/static"}, "config.E003"),
         ({"STAFF_SECOND_STEP": False}, "config.E004"),

@@ -39,8 +39,9 @@ def test_a_production_environment_starts():
 
 @pytest.mark.parametrize(
     "name",
-    ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "DATABASE_URL", "REDIS_URL", "CACHE_URL", "ALLOWED_HOSTS", "SITE_URL",
-     "MEDIA_ROOT", "STATIC_ROOT", "LEDGER_DIR", "EMAIL_URL", "DEFAULT_FROM_EMAIL", "SMS_BACKEND"],
+    ["SECRET_KEY", "FIELD_KEYS", "LOOKUP_KEY", "RECEIPT_KEYS", "DATABASE_URL", "REDIS_URL", "CACHE_URL",
+     "ALLOWED_HOSTS", "SITE_URL", "MEDIA_ROOT", "STATIC_ROOT", "LEDGER_DIR", "EMAIL_URL", "DEFAULT_FROM_EMAIL",
+     "SMS_BACKEND"],
 )  # fmt: skip
 def test_a_missing_variable_stops_the_start_with_its_name(name):
     stopped = start(**{name: None})

@@ -1,0 +1,173 @@
+"""The ledger of erasures, outside the database: a restored backup that brings somebody back is noticed and mended.
+
+The database is the truth: an erasure leaves a row in its own transaction, and the clock appends it to the file of its
+month, flushed to the disk. The file is only ahead of the database when that was restored from a backup. A line holds a
+place, a random number, hashes under a key and the steps that were done; never an identifier. Files and rows go when no
+backup is left that could bring anybody back.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import Closure, Erasure, Message, User
+from accounts.models.message import hash_of_destination
+from accounts.services import residue
+from consent.turns import turn
+
+NAME = "erasures-{month}.log"
+AT_ONCE = 1000
+SPARE = timedelta(days=31)  # how much longer than its file a row stays, so that no line is ever without its row
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One erasure, as the ledger has it."""
+
+    sequence: int
+    subject: UUID
+    number: str
+    contacts: list[str]
+    steps: list[str]
+    at: datetime
+
+    def written(self) -> str:
+        said = {
+            "sequence": self.sequence,
+            "subject": self.subject.hex,
+            "number": self.number,
+            "contacts": self.contacts,
+            "steps": self.steps,
+            "at": self.at.isoformat(),
+        }
+        return json.dumps(said, separators=(",", ":")) + "\n"
+
+    @classmethod
+    def read(cls, text: str) -> "Line | None":
+        """Read a line; one that a crash cut off says nothing: its row is written once more."""
+        try:
+            said = json.loads(text)
+            subject, at = UUID(said.pop("subject")), datetime.fromisoformat(said.pop("at"))
+            return cls(subject=subject, at=at, **said)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def record(closures: Iterable[tuple[Closure, User]], *, now: datetime) -> None:
+    """Note in the database who is being erased; in the transaction that erases them, before their rows go."""
+    Erasure.objects.bulk_create(
+        Erasure(
+            subject=member.subject,
+            number=closure.number,
+            contacts=sorted(hash_of_destination(to).hex() for to in residue.addresses_of([member])),
+            steps=list(Closure.Step.values),
+            at=now,
+        )
+        for closure, member in closures
+    )
+
+
+def write() -> int:
+    """Append to the ledger what it does not have yet, and flush it to the disk; return how many lines."""
+    with turn("accounts.ledger") as is_ours:
+        if not is_ours:
+            return 0
+        pending = list(Erasure.objects.filter(sequence=None).order_by("pk")[:AT_ONCE])
+        if not pending:
+            return 0
+        places = {line.subject: line.sequence for line in lines()}
+        last = max([*places.values(), _last_place()])
+        fresh = []
+        for erasure in pending:
+            # A line of its own already: the database died after the file was written, or was restored and caught up.
+            place = places.get(erasure.subject)
+            if place is None:
+                place = last = last + 1
+                fresh.append(_line_of(erasure, place))
+            erasure.sequence = place
+        _append(fresh)
+        Erasure.objects.bulk_update(pending, ["sequence"])
+        return len(fresh)
+
+
+def _last_place() -> int:
+    return Erasure.objects.exclude(sequence=None).order_by("-sequence").values_list("sequence", flat=True).first() or 0
+
+
+def _append(fresh: list[Line]) -> None:
+    for line in fresh:
+        path = Path(settings.LEDGER_DIR) / NAME.format(month=f"{timezone.localdate(line.at):%Y-%m}")
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with path.open("a", encoding="ascii") as file:
+            file.write(("" if _ends_whole(path) else "\n") + line.written())
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _ends_whole(path: Path) -> bool:
+    """Tell whether the last line is whole; after a crash in the middle of one, the next must begin anew."""
+    with path.open("rb") as file:
+        if file.seek(0, os.SEEK_END) == 0:
+            return True
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
+
+
+def _line_of(erasure: Erasure, place: int) -> Line:
+    return Line(
+        sequence=place,
+        subject=erasure.subject,
+        number=erasure.number,
+        contacts=erasure.contacts,
+        steps=erasure.steps,
+        at=erasure.at,
+    )
+
+
+def lines() -> Iterator[Line]:
+    """Read the whole ledger, the oldest month first."""
+    for path in _files():
+        with path.open(encoding="ascii") as file:
+            yield from filter(None, map(Line.read, file))
+
+
+def _files() -> list[Path]:
+    return sorted(Path(settings.LEDGER_DIR).glob(NAME.format(month="*")))
+
+
+def missing() -> list[Line]:
+    """List the erasures that the database does not know: it was restored from a backup older than they are."""
+    told = list(lines())
+    known = _known(told)
+    return [line for line in told if line.subject not in known]
+
+
+def _known(told: list[Line]) -> set[UUID]:
+    if not told:
+        return set()
+    since = min(line.at for line in told)
+    return set(Erasure.objects.filter(at__gte=since).values_list("subject", flat=True))
+
+
+def forget_outdated(*, now: datetime) -> int:
+    """Delete the files, and later the rows, of erasures that no backup could undo any more; return how many rows."""
+    horizon = now - timedelta(days=settings.BACKUP_DAYS)
+    for path in _files():
+        if path.name < NAME.format(month=f"{timezone.localdate(horizon):%Y-%m}"):
+            path.unlink()
+    return Erasure.objects.filter(at__lt=horizon - SPARE - SPARE).delete()[0]
+
+
+def forget_messages(line: Line) -> int:
+    """Delete messages to contacts of somebody erased that were sent before: they belong to nobody's row."""
+    hashes = [bytes.fromhex(contact) for contact in line.contacts]
+    return Message.objects.filter(to_hash__in=hashes, created_at__lte=line.at).delete()[0]

@@ -1,0 +1,100 @@
+"""The receipt of a leaving: what was deleted, what is held and why, signed so that it proves itself later.
+
+It names nobody. Whoever has its number can read and verify it, also after the keys were changed: the first key of
+`RECEIPT_KEYS` signs (Ed25519, RFC 8032), each of them verifies what it signed.
+"""
+
+import base64
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
+
+from accounts.models import Closure
+from consent import inventory
+
+FORMAT = 1
+# "1 complaint" on that day may tell a reader whose it was; "fewer than 10" does not.
+COARSE_BELOW = 10
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A receipt that was read: its content, and whether it is what was signed."""
+
+    content: dict[str, Any]
+    signed: str
+    signature: str
+    public_key: str  # base64; empty when its key is not known here any more
+    is_valid: bool
+
+    @property
+    def deleted(self) -> list[dict[str, Any]]:
+        return [kind for kind in self.content["kinds"] if kind["outcome"] == "deleted"]
+
+    @property
+    def held(self) -> list[dict[str, Any]]:
+        return [kind for kind in self.content["kinds"] if kind["outcome"] == "held"]
+
+    def moment(self, name: str) -> datetime:
+        return datetime.fromisoformat(self.content[name])
+
+
+def issue(closure: Closure, *, tally: Counter[str], now: datetime) -> None:
+    """Write and sign the receipt of a closure whose scan found nothing; the caller saves it in that transaction."""
+    content = {
+        "format": FORMAT,
+        "site": settings.SITE_URL,
+        "number": closure.number,
+        "requested_at": _written(closure.requested_at),
+        "finished_at": _written(now),
+        "kinds": [_outcome(entry, tally[entry.label]) for entry in inventory.entries() if tally[entry.label]],
+        "scan": {"found": 0},
+        "backups_until": _written(now + timedelta(days=settings.BACKUP_DAYS)),
+    }
+    key_id, private = next(iter(settings.RECEIPT_KEYS.items()))
+    closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    signature = Ed25519PrivateKey.from_private_bytes(private).sign(closure.receipt.encode())
+    closure.signature, closure.signed_with = base64.b64encode(signature).decode(), key_id
+
+
+def read(closure: Closure) -> Receipt:
+    """Read a closure's receipt and verify its signature."""
+    public = _public_key(closure.signed_with)
+    return Receipt(
+        content=json.loads(closure.receipt),
+        signed=closure.receipt,
+        signature=closure.signature,
+        public_key=base64.b64encode(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).decode() if public else "",
+        is_valid=public is not None and _is_signed(public, closure),
+    )
+
+
+def _public_key(key_id: str) -> Ed25519PublicKey | None:
+    private = settings.RECEIPT_KEYS.get(key_id)
+    return Ed25519PrivateKey.from_private_bytes(private).public_key() if private else None
+
+
+def _is_signed(public: Ed25519PublicKey, closure: Closure) -> bool:
+    try:
+        public.verify(base64.b64decode(closure.signature), closure.receipt.encode())
+    except (InvalidSignature, ValueError):
+        return False
+    return json.loads(closure.receipt)["number"] == closure.number
+
+
+def _outcome(entry: inventory.Entry, rows: int) -> dict[str, Any]:
+    said = {"kind": entry.name, "rows": str(rows) if rows >= COARSE_BELOW else f"少于 {COARSE_BELOW}"}
+    if entry.deletes:
+        return {**said, "outcome": "deleted"}
+    return {**said, "outcome": "held", "until": entry.kept_for, "because": entry.because}
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds")
