@@ -43,7 +43,7 @@ BEAT_SCHEDULE: dict[str, float] = {
 RUNS_ANYWAY = {"config.tasks.heartbeat"}
 
 
-class PortalTask(Task):  # type: ignore[type-arg]
+class PortalTask(Task):
     """A task that does nothing while a restored database is behind its ledger: it would write to people who had gone.
 
     Whatever is due stays due; the next beat finds it.
