@@ -7,7 +7,13 @@ class AccountsConfig(AppConfig):
     verbose_name = "会员"
     roles = {
         "客服": ["view_user", "view_message"],
-        "个人信息保护负责人": ["view_closure", "add_partnerrecord", "view_partnerrecord"],
+        "个人信息保护负责人": [
+            "view_closure",
+            "view_user",
+            "terminate_user",
+            "add_partnerrecord",
+            "view_partnerrecord",
+        ],
     }
 
     def ready(self) -> None:

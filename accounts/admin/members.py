@@ -10,6 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
+from accounts.admin.termination import TerminatingAdmin
 from accounts.models import Message, User, hash_of_phone
 from accounts.phone import NotAMobileNumber, masked, masked_email, normalised
 
@@ -28,7 +29,7 @@ class ColleagueForm(BaseUserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(PersonalDataAdmin):
+class UserAdmin(TerminatingAdmin, PersonalDataAdmin):
     """Finds members by exact number, address or id; nobody leafs through them by name."""
 
     masks = {"phone": masked, "email": masked_email, "name": masked_name}

@@ -59,6 +59,14 @@ class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
         email, self.account_already_exists = email_already_exists(email)
         return email
 
+    def clean(self) -> dict[str, Any]:
+        """Treat a contact that may not come back like one that is taken: only its owner is told why."""
+        cleaned = super().clean()
+        contact = cleaned.get(self.kind)
+        if contact and services.excluded_until(contact=contact):
+            self.account_already_exists = True
+        return cleaned
+
     def _clean_contact(self, contact: str) -> str:
         refuse_when_flooded(contact)
         refuse_when_too_soon(contact)

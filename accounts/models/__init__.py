@@ -3,6 +3,7 @@
 from accounts.models.avatar import Avatar
 from accounts.models.closure import Closure
 from accounts.models.erasure import Erasure
+from accounts.models.exclusion import Exclusion
 from accounts.models.export import Export
 from accounts.models.message import Message
 from accounts.models.partner import PartnerRecord
@@ -15,6 +16,7 @@ __all__ = [
     "Avatar",
     "Closure",
     "Erasure",
+    "Exclusion",
     "Export",
     "Message",
     "PartnerRecord",

@@ -94,6 +94,7 @@ class Closure(models.Model):
     error = models.CharField("失败原因", max_length=200, blank=True, default="", help_text="只有错误种类，没有个人信息")
     tally = models.JSONField("各类记录条数", default=dict)
     ended_at = models.DateTimeField("结束时间", null=True)
+    is_final = models.BooleanField("不能撤回", default=False, help_text="因违规终止的没有反悔期")
     receipt = models.TextField("收据", blank=True, default="", help_text="签名的原文，一字不改")
     signature = models.CharField("收据的签名", max_length=88, blank=True, default="")
     signed_with = models.CharField("签名用的密钥", max_length=20, blank=True, default="")
@@ -157,6 +158,7 @@ class Closure(models.Model):
             "error",
             "tally",
             "ended_at",
+            "is_final",
             "receipt",
             "signature",
             "signed_with",
@@ -173,7 +175,7 @@ class Closure(models.Model):
 
     @property
     def is_revocable(self) -> bool:
-        return self.state in {self.State.REQUESTED, self.State.COOLING}
+        return self.state in {self.State.REQUESTED, self.State.COOLING} and not self.is_final
 
     @property
     def rows(self) -> int:

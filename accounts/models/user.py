@@ -72,6 +72,7 @@ class User(Consenting, AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name = verbose_name_plural = "会员"
+        permissions = [("terminate_user", "可以因违规终止会员的协议")]
         indexes = [models.Index(fields=["phone_hash"])]
         constraints = [
             models.UniqueConstraint(

@@ -45,6 +45,7 @@ from accounts.services.residue import Residue
 from accounts.services.restoring import NotErased, is_behind
 from accounts.services.restoring import reapply as reapply_erasures
 from accounts.services.sessions import sign_out_everywhere
+from accounts.services.termination import NotTerminable, excluded_until, terminate
 from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "NameNeedsConsent",
     "NotErased",
     "NotImportable",
+    "NotTerminable",
     "NotYet",
     "Residue",
     "Seen",
@@ -78,6 +80,7 @@ __all__ = [
     "drop_unproven_members",
     "end_device",
     "ensure_member",
+    "excluded_until",
     "forget_outdated_erasures",
     "forget_partner_record",
     "has_reached_daily_cap",
@@ -106,6 +109,7 @@ __all__ = [
     "send_message",
     "show_avatar_to",
     "sign_out_everywhere",
+    "terminate",
     "withdraw_closure",
     "write_ledger",
     "write_visits",

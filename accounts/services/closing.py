@@ -39,10 +39,15 @@ def close_account(*, member: User, now: datetime) -> Closure:
     due_at = now + timedelta(days=settings.CLOSURE_COOLING_DAYS)
     closure = Closure.objects.create(member=person, requested_at=now, due_at=due_at, next_attempt_at=due_at)
     _say_goodbye(person, closure, now=now)
+    shut(person, now=now)
+    return closure
+
+
+def shut(person: User, *, now: datetime) -> None:
+    """Let nobody use an account any more, on any device; its row is locked."""
     person.closing_at = now
     person.save(update_fields=["closing_at"])
     sign_out_everywhere(member=person)
-    return closure
 
 
 def _say_goodbye(member: User, closure: Closure, *, now: datetime) -> None:

@@ -1,0 +1,68 @@
+"""Ending somebody's agreement for cause: they leave like everybody, the next day, and may not come back for a while."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Closure, Exclusion, User
+from accounts.models.exclusion import digest_of_contact
+from accounts.services import closing
+from accounts.services.messages import notify
+
+APPEAL = "/complaints/"
+TIME_TO_BE_TOLD = timedelta(days=1)  # the message is a row of the member, and goes with them
+log = structlog.get_logger(__name__)
+
+
+class NotTerminable(Exception):
+    """Who has powers here is not shown out by a colleague alone."""
+
+
+@transaction.atomic
+def terminate(*, member: User, by: User, now: datetime) -> Closure:
+    """Close an account for good, without days to change one's mind; only digests under a key refuse its contacts.
+
+    :raises NotTerminable: when the member is of the staff
+    """
+    person = User.objects.select_for_update().get(pk=member.pk)
+    if person.is_staff or person.is_superuser:
+        raise NotTerminable
+    if not person.exclusions.exists():
+        Exclusion.objects.bulk_create(
+            Exclusion(digest=digest_of_contact(contact), member=person, decided_by=by, at=now)
+            for contact in _proven_contacts(person)
+        )
+    closure = _final_closure(person, now=now)
+    text = f"您的账号因违反服务协议被终止，明天删除。不服的，可以不登录提出申诉：{settings.SITE_URL}{APPEAL}"
+    notify(member=person, subject="您的账号已被终止", text=text, now=now)
+    closing.shut(person, now=now)
+    log.info("member.terminated", closure=closure.pk)
+    return closure
+
+
+def _final_closure(member: User, *, now: datetime) -> Closure:
+    """Make a closure that nobody can take back, or make the one that stands such a one."""
+    due_at = now + TIME_TO_BE_TOLD
+    closure = Closure.objects.live().select_for_update(of=("self",)).filter(member=member).first()
+    if closure is None:
+        return Closure.objects.create(
+            member=member, requested_at=now, due_at=due_at, next_attempt_at=due_at, is_final=True
+        )
+    closure.is_final = True
+    closure.save(update_fields=["is_final"])
+    return closure
+
+
+def _proven_contacts(member: User) -> set[str]:
+    addresses = EmailAddress.objects.filter(user=member, verified=True).values_list("email", flat=True)
+    return {*addresses, *([member.phone] if member.phone and member.phone_verified else [])}
+
+
+def excluded_until(*, contact: str, now: datetime | None = None) -> datetime | None:
+    """Tell until when a number or an address may not join; None when it may."""
+    found = Exclusion.objects.of(contact, now=now or timezone.now()).first()
+    return found.ends_at if found else None
