@@ -1,6 +1,6 @@
 """Ending a member's agreement for cause, at the desk: said twice, written into the admin's log, undone by nobody."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -26,7 +26,7 @@ class SureForm(forms.Form):
     )
 
 
-class TerminatingAdmin(ModelAdmin[User]):
+class TerminatingAdmin(ModelAdmin[Any]):
     """Adds the page, and the way to it for whoever may."""
 
     change_form_template = "admin/accounts/user/change_form.html"
@@ -51,7 +51,7 @@ class TerminatingAdmin(ModelAdmin[User]):
             raise PermissionDenied
         form = SureForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            closure = services.terminate(member=member, by=request.user, now=timezone.now())
+            closure = services.terminate(member=member, by=cast(User, request.user), now=timezone.now())
             self.log_change(request, closure, "因违规终止协议")
             messages.success(request, f"已终止，注销编号 {closure.number}。")
             return redirect("admin:accounts_user_changelist")
