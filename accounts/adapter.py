@@ -221,6 +221,11 @@ def _typed(credentials: dict[str, Any]) -> str:
 class SecondStepAdapter(DefaultMFAAdapter):
     """Keeps authenticator secrets encrypted."""
 
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "没有通过验证，请再试一次",
+        "unverified_email": "请先证明登录邮箱是您的，再设置两步验证",
+    }
     cipher = ColumnCipher("mfa.authenticator.data")
 
     def is_mfa_enabled(self, user: Any, types: Any = None) -> bool:
@@ -229,6 +234,13 @@ class SecondStepAdapter(DefaultMFAAdapter):
 
     def get_totp_label(self, user: User) -> str:
         return user.shown_name
+
+    def _get_user_identifier(self, user: User) -> str:
+        """Name the account in the browser's list of keys: a whole number or address there is for every onlooker."""
+        return user.shown_name
+
+    def _get_site_name(self) -> str:
+        return str(settings.SITE_NAME)
 
     def encrypt(self, text: str) -> str:
         return base64.b64encode(self.cipher.encrypt(text)).decode()

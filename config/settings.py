@@ -222,12 +222,15 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 MFA_ADAPTER = "accounts.adapter.SecondStepAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_TOTP_ISSUER = SITE_NAME
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RATE_LIMITS = {"webauthn_login": "30/m/ip"}
 MFA_FORMS = {
     "authenticate": "accounts.forms.second_step.AuthenticateForm",
     "reauthenticate": "accounts.forms.second_step.ReauthenticateCodeForm",
     "activate_totp": "accounts.forms.second_step.ActivateTOTPForm",
     "add_webauthn": "accounts.forms.second_step.AddKeyForm",
     "edit_webauthn": "accounts.forms.second_step.EditKeyForm",
+    "login_webauthn": "accounts.forms.second_step.LoginKeyForm",
 }
 USERSESSIONS_TRACK_ACTIVITY = False
 

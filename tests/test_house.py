@@ -57,6 +57,7 @@ PUBLIC = {
     "account_complete_password_reset": "for whoever cannot sign in",
     "account_password_reset_completed": "for whoever cannot sign in",
     "mfa_authenticate": "a step of signing in",
+    "mfa_login_webauthn": "how one signs in with a key alone",
     "accounts:sign_in": "how one signs in",
     "accounts:reset_password": "for whoever cannot sign in",
     "accounts:not_me": "the link in an alert, sealed: whoever reads it may not be able to sign in any more",

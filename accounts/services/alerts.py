@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import structlog
+from allauth.mfa.models import Authenticator
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.signing import BadSignature
@@ -79,8 +80,10 @@ def _state_of(member: User) -> str:
 
 
 @transaction.atomic
-def lock(*, token: str) -> User:
+def lock(*, token: str, now: datetime) -> User:
     """Make the password useless and end every session; a code sent to the member's own contact leads back in.
+
+    A key or authenticator from the time such a link is about goes too: whoever came in may have added it to come back.
 
     :raises LinkIsSpent: when the link has been used, or the password has been changed since
     """
@@ -88,6 +91,7 @@ def lock(*, token: str) -> User:
     member_of(token)  # once more, now that nobody else can change the password
     member.set_unusable_password()
     member.save(update_fields=["password"])
+    Authenticator.objects.filter(user=member, created_at__gt=now - VALID).delete()
     sign_out_everywhere(member=member)
     log.warning("account.locked_by_its_member")
     return member

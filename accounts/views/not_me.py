@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -20,7 +21,7 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
     """Say what the button does; a mail program that only looks at the link locks nobody out."""
     try:
         if request.method == "POST":
-            services.lock(token=token)
+            services.lock(token=token, now=timezone.now())
             messages.success(request, LOCKED)
             return redirect(reverse("account_reset_password"))
         services.member_of(token)

@@ -1,5 +1,10 @@
-// Says on the page, where allauth would only write to the console, that a security key was not read.
+// Offers a key where the browser has keys, and says on the page, where allauth would only write to the console, that
+// one was not read.
 "use strict";
+
+const NOT_READ = "没有读到安全密钥：可能取消了、等得太久，或者这台设备没有登记过。可以再试一次。";
+// An address of bare numbers has no keys of its own in any browser.
+const NOT_HERE = "浏览器不让这个网址使用安全密钥，请用域名打开本站；在本机上是 localhost。";
 
 document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
@@ -12,5 +17,8 @@ document.addEventListener("allauth.error", (event) => {
     words.setAttribute("role", "alert");
     button.before(words);
   }
-  words.textContent = "没有读到安全密钥：可能取消了、等得太久，或者这台设备没有登记过。可以再试一次。";
+  words.textContent = event.detail.exception?.name === "SecurityError" ? NOT_HERE : NOT_READ;
 });
+
+const keyForm = document.getElementById("key-form");
+if (keyForm && window.PublicKeyCredential) keyForm.hidden = false;

@@ -34,11 +34,12 @@ class Portal:
     url: str
     home: Path
     passwords: dict[str, str]
+    environment: dict[str, str]
 
     def manage(self, *words: str) -> str:
         """Run a management command beside the portal, as an operator would."""
         command = [sys.executable, "manage.py", *words]
-        done = subprocess.run(command, cwd=ROOT, env=_environment(self.home), capture_output=True, text=True)
+        done = subprocess.run(command, cwd=ROOT, env=self.environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -51,30 +52,27 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 
 
 @contextmanager
-def run_portal(home: Path) -> Iterator[Portal]:
-    """Run a portal as `make run` does, in a directory and on a port of its own."""
+def run_portal(home: Path, **chosen: str) -> Iterator[Portal]:
+    """Run a portal as `make run` does, in a directory and on a port of its own, with these settings chosen."""
+    environment = {"PATH": os.environ["PATH"], "DEV_DIR": str(home), **chosen}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     launcher = subprocess.Popen(
         [sys.executable, "-m", "config.launcher"],
         cwd=ROOT,
-        env={**_environment(home), "PORT": str(port)},
+        env={**environment, "PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
     with launcher:
         try:
-            yield _wait_until_ready(launcher, home)
+            yield _wait_until_ready(launcher, home, environment)
         finally:
             launcher.send_signal(signal.SIGTERM)
             launcher.wait(30)
     _clean(home)
-
-
-def _environment(home: Path) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "DEV_DIR": str(home)}
 
 
 def _clean(home: Path) -> None:
@@ -87,13 +85,13 @@ def _clean(home: Path) -> None:
     return cleaning.clean(home)
 
 
-def _wait_until_ready(process: subprocess.Popen[str], home: Path) -> Portal:
+def _wait_until_ready(process: subprocess.Popen[str], home: Path, environment: dict[str, str]) -> Portal:
     assert process.stdout is not None
     said = []
     for line in process.stdout:
         said.append(line)
         if found := READY.search(line.strip()):
-            return Portal(found[1], home, dict(PERSON.findall("".join(said))))
+            return Portal(found[1], home, dict(PERSON.findall("".join(said))), environment)
     raise AssertionError("the portal did not start:\n" + "".join(said[-40:]))
 
 
