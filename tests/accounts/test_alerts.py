@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.test import Client
 from django.utils import timezone
 
@@ -154,6 +155,15 @@ def test_a_made_up_link_locks_nobody(documents, token):
 def test_it_ends_after_seven_days(link):
     with time_machine.travel(timezone.now() + VALID + timedelta(minutes=1)):
         assert Client().get(link).status_code == 410
+
+
+def test_it_takes_away_what_a_stranger_may_have_added_to_come_back_and_leaves_what_was_there(link, carol, now):
+    kinds = Authenticator.Type
+    added = {kinds.TOTP: now - VALID - timedelta(hours=1), kinds.WEBAUTHN: now - timedelta(hours=1)}
+    for kind, at in added.items():
+        Authenticator.objects.create(user=carol, type=kind, data={}, created_at=at)
+    Client().post(link)
+    assert [kept.type for kept in Authenticator.objects.filter(user=carol)] == [kinds.TOTP]
 
 
 def test_a_link_about_who_is_leaving_locks_nothing(link, carol, now):
