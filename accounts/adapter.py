@@ -8,6 +8,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.core.exceptions import RateLimited
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.socialaccount.internal.flows.signup import clear_pending_signup
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest
@@ -178,6 +179,12 @@ class AccountAdapter(DefaultAccountAdapter):
         """Say what allauth has to say, except "you are signed in": whoever has just signed in sees that."""
         if message_template != "account/messages/logged_in.txt":
             super().add_message(request, level, message_template, *rest, **named)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """Let go of a WeChat that waited to join, and of the short life that its session had."""
+        clear_pending_signup(request)
+        request.session.set_expiry(None)
+        super().login(request, user)
 
     def get_login_stages(self) -> list[str]:
         return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]

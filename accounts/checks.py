@@ -25,6 +25,14 @@ def messages_reach_people(**_: object) -> list[CheckMessage]:
     return problems
 
 
+@register(Tags.security, deploy=True)
+def weixin_has_both_keys(**_: object) -> list[CheckMessage]:
+    """Refuse one of WeChat's two keys without the other: nobody would see why there is no button."""
+    said = {name: settings.WEIXIN[name] for name in ("app_id", "app_secret")}
+    missing = [f"WEIXIN_{name.upper()}" for name, value in said.items() if not value]
+    return [_error(5, f"{missing[0]} is missing", "WeChat sign-in needs both keys.")] if len(missing) == 1 else []
+
+
 def _aliyun_problems() -> list[CheckMessage]:
     from accounts.models import Message
 

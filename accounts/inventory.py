@@ -41,6 +41,24 @@ class UserSession:
     withheld = {"session_key", "data"}
 
 
+class SocialAccount:
+    title = "微信登录"
+    clause = "一1"
+    purpose = "用微信登录"
+    owner = "user"
+    page = "socialaccount_connections"
+    on_close = DELETE
+
+
+class SocialToken:
+    title = "微信登录令牌（用完即弃，不保存）"
+    clause = "一1"
+    purpose = "用微信登录"
+    owner = "account__user"
+    on_close = DELETE
+    withheld = {"token", "token_secret"}
+
+
 class LogEntry:
     title = "工作台操作记录"
     clause = "四3"
@@ -53,4 +71,7 @@ declare("account.EmailAddress", EmailAddress)
 declare("account.EmailConfirmation", EmailConfirmation)
 declare("mfa.Authenticator", Authenticator)
 declare("usersessions.UserSession", UserSession)
+declare("socialaccount.SocialAccount", SocialAccount)
+declare("socialaccount.SocialApp", None)
+declare("socialaccount.SocialToken", SocialToken)
 declare("admin.LogEntry", LogEntry)

@@ -3,6 +3,16 @@ from django.urls import path
 from accounts import views
 
 app_name = "accounts"
+# allauth looks these up by the names that it gives them, without ours in front.
+weixin = [
+    path("", views.weixin.connection, name="socialaccount_connections"),
+    path("login/", views.weixin.start, name="weixin_login"),
+    path("login/callback/", views.weixin.callback, name="weixin_callback"),
+    path("signup/", views.weixin.join, name="socialaccount_signup"),
+    path("cancelled/", views.weixin.cancelled, name="socialaccount_login_cancelled"),
+    path("link/", views.weixin.link, name="weixin_link"),
+    path("unlink/", views.weixin.unlink, name="weixin_unlink"),
+]
 urlpatterns = [
     # Before allauth's own at the same address: see sign_in.py, codes.py and devices.py in accounts/views.
     path("account/login/", views.sign_in, name="sign_in"),

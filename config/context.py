@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts import inbox
+from accounts import inbox, weixin
 from consent import announcements
 
 ADDRESSES = {
@@ -38,6 +38,7 @@ ADDRESSES = {
     "password": "account_change_password",
     "second_step": "mfa_index",
     "devices": "usersessions_list",
+    "weixin": "socialaccount_connections",
     "admin": "admin:index",
     "inbox": "accounts:demo_inbox",
 }
@@ -61,6 +62,10 @@ class Portal:
         self.operator: dict[str, Any] = settings.OPERATOR
         self.urls = Addresses()
         self.has_inbox = inbox.is_on()
+
+    @property
+    def has_weixin(self) -> bool:
+        return weixin.is_on()
 
     @cached_property
     def assets(self) -> SafeString:

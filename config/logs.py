@@ -71,6 +71,7 @@ def configure(*, level: str, style: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "celery": {"level": "WARNING"},
             "alipay": {"level": "WARNING"},
+            "urllib3": {"level": "ERROR"},  # its lines show whole addresses
             "httpx": {"level": "WARNING"},  # its lines show whole addresses
         },
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 import django_stubs_ext
 from csp.constants import NONE, SELF
 
-from config import logs
+from config import logs, weixin
 from config.environment import env, key_ring, pem
 
 django_stubs_ext.monkeypatch()
@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "allauth.usersessions",
     "csp",
     "consent",
@@ -233,6 +234,8 @@ MFA_FORMS = {
     "login_webauthn": "accounts.forms.second_step.LoginKeyForm",
 }
 USERSESSIONS_TRACK_ACTIVITY = False
+WEIXIN = weixin.KEYS
+vars().update(weixin.SETTINGS)
 
 # ── Mail and SMS: rows first, sent by the clock ───────────────────────────────
 env.EMAIL_SCHEMES["inboxmail"] = "accounts.mail.InboxEmailBackend"
@@ -285,7 +288,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         # A form that leads to the cashier is a redirect, and Chromium checks every one that follows it: the gateway
         # only leads on to other hosts.
-        "form-action": [SELF, *ALIPAY_PAGE_ORIGINS],
+        "form-action": [SELF, *ALIPAY_PAGE_ORIGINS, *weixin.PAGE_ORIGINS],
     }
 }
 PERMISSIONS_POLICY: dict[str, list[str]] = {

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.urls import weixin
 from config import health, views
 
 urlpatterns = [
@@ -10,7 +11,10 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("", include("accounts.urls")),  # before allauth's: some of its pages are ours
-    path("account/", include("allauth.urls")),
+    path("account/", include("allauth.account.urls")),
+    path("account/2fa/", include("allauth.mfa.urls")),
+    path("account/sessions/", include("allauth.usersessions.urls")),
+    path("account/weixin/", include(weixin)),
     path("admin/", admin.site.urls),
     path("", include("consent.urls")),
     path("", include("courses.urls")),

@@ -19,7 +19,7 @@ from accounts.forms.sign_in import (
     ResetPasswordKeyForm,
     SetPasswordForm,
 )
-from accounts.forms.sign_up import SignupForm
+from accounts.forms.sign_up import SignupForm, WeixinSignupForm
 
 __all__ = [
     "AddEmailForm",
@@ -38,4 +38,5 @@ __all__ = [
     "SetPasswordForm",
     "SignupForm",
     "VerifyPhoneForm",
+    "WeixinSignupForm",
 ]

@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account import forms as allauth_forms
 from allauth.account.internal.flows.manage_email import email_already_exists
 from allauth.core import context
+from allauth.socialaccount import forms as social_forms
 from django import forms
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -20,16 +21,24 @@ from consent.forms import AgreementFormMixin
 from consent.models import Document
 
 
-class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
+class JoiningMixin(AgreementFormMixin):
+    """Ask whoever joins, whichever way they came, to agree to both texts and to be of age."""
+
+    agreement_kinds = (Document.Kind.AGREEMENT, Document.Kind.PRIVACY)
+
+    adult = forms.BooleanField(label="我已年满 18 周岁", error_messages={"required": "未满 18 周岁不能注册"})
+
+    def custom_signup(self, request: HttpRequest, user: User) -> None:
+        services.register(member=user, documents=self.accepted_documents, origin=origin.of(request), now=timezone.now())
+
+
+class SignupForm(JoiningMixin, allauth_forms.SignupForm):
     """Ask for a number or an address, a password, and the agreement to both texts.
 
     `?by=email` chooses the address; without JavaScript too, and the choice goes along in a hidden field.
     """
 
-    agreement_kinds = (Document.Kind.AGREEMENT, Document.Kind.PRIVACY)
-
     by = forms.ChoiceField(choices=[("phone", "手机号"), ("email", "邮箱")], widget=forms.HiddenInput, required=False)
-    adult = forms.BooleanField(label="我已年满 18 周岁", error_messages={"required": "未满 18 周岁不能注册"})
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -89,5 +98,17 @@ class SignupForm(AgreementFormMixin, allauth_forms.SignupForm):
             transaction.set_rollback(True)
         self.cleaned_data, self.account_already_exists = asked, True
 
-    def custom_signup(self, request: HttpRequest, user: User) -> None:
-        services.register(member=user, documents=self.accepted_documents, origin=origin.of(request), now=timezone.now())
+
+class WeixinSignupForm(JoiningMixin, social_forms.SignupForm):
+    """Ask who comes by WeChat for the agreement to both texts and nothing else."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, email_required=False)
+        for contact in ("email", "phone"):
+            del self.fields[contact]
+        self.order_fields(["accept_agreement", "accept_privacy", "adult"])
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """Make the account, its link and its acceptances together or not at all."""
+        with transaction.atomic():
+            return super().try_save(request)

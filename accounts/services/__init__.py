@@ -22,6 +22,17 @@ from accounts.services.exporting import (
 )
 from accounts.services.ledger import forget_outdated as forget_outdated_erasures
 from accounts.services.ledger import write as write_ledger
+from accounts.services.linking import (
+    WEIXIN,
+    HasAnotherWeixin,
+    LastWayIn,
+    LinkedAlready,
+    LinkedToAnother,
+    hold_weixin,
+    link_weixin,
+    unlink_weixin,
+    weixin_of,
+)
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -51,12 +62,17 @@ from accounts.services.visits import Seen, note_visit, write_visits
 __all__ = [
     "JUST_JOINED",
     "PROMISE",
+    "WEIXIN",
     "AlreadyClosing",
     "AlreadyExporting",
     "ClosureNotRevocable",
     "CodeNotSent",
+    "HasAnotherWeixin",
     "Imported",
+    "LastWayIn",
     "LinkIsSpent",
+    "LinkedAlready",
+    "LinkedToAnother",
     "NameNeedsConsent",
     "NotErased",
     "NotImportable",
@@ -86,8 +102,10 @@ __all__ = [
     "has_reached_daily_cap",
     "hide_name",
     "hold_contact",
+    "hold_weixin",
     "import_records",
     "is_behind",
+    "link_weixin",
     "lock",
     "may_publish_name",
     "member_of",
@@ -110,6 +128,8 @@ __all__ = [
     "show_avatar_to",
     "sign_out_everywhere",
     "terminate",
+    "unlink_weixin",
+    "weixin_of",
     "withdraw_closure",
     "write_ledger",
     "write_visits",

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.signing import BadSignature
@@ -81,9 +82,10 @@ def _state_of(member: User) -> str:
 
 @transaction.atomic
 def lock(*, token: str, now: datetime) -> User:
-    """Make the password useless and end every session; a code sent to the member's own contact leads back in.
+    """Make the password useless, unlink WeChat and end every session; only a code sent to the member leads back in.
 
-    A key or authenticator from the time such a link is about goes too: whoever came in may have added it to come back.
+    A key or authenticator from the time such a link is about goes too: whoever came in may have added it to come back,
+    or linked a WeChat of their own.
 
     :raises LinkIsSpent: when the link has been used, or the password has been changed since
     """
@@ -92,6 +94,7 @@ def lock(*, token: str, now: datetime) -> User:
     member.set_unusable_password()
     member.save(update_fields=["password"])
     Authenticator.objects.filter(user=member, created_at__gt=now - VALID).delete()
+    SocialAccount.objects.filter(user=member).delete()
     sign_out_everywhere(member=member)
     log.warning("account.locked_by_its_member")
     return member

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import phonenumbers
 import structlog
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.db import connection
 from psycopg import sql
@@ -42,6 +43,8 @@ class Traces:
     def __init__(self, members: Iterable[User]) -> None:
         members = list(members)
         self.contacts = [_mail_pattern(to) if "@" in to else _phone_pattern(to) for to in addresses_of(members)]
+        linked = SocialAccount.objects.filter(user__in=members).values_list("uid", flat=True)
+        self.contacts += [rf"(?<![\w-]){re.escape(uid)}(?![\w-])" for uid in linked]
         self.names = [re.escape(member.name) for member in members if _is_telling(member.name)]
 
     def __repr__(self) -> str:

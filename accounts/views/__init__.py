@@ -1,4 +1,4 @@
-from accounts.views import closing, exporting
+from accounts.views import closing, exporting, weixin
 from accounts.views.avatar import avatar, my_avatar, remove_avatar
 from accounts.views.codes import confirm_email, confirm_login_code
 from accounts.views.devices import devices, end_device
@@ -35,4 +35,5 @@ __all__ = [
     "send_proof_code",
     "sign_in",
     "visits",
+    "weixin",
 ]

@@ -16,7 +16,7 @@ from consent import inventory
 from consent.standing import last_words
 
 # To a member, what Django and allauth keep is part of their account.
-ACCOUNT = {"account", "admin", "mfa", "usersessions"}
+ACCOUNT = {"account", "admin", "mfa", "socialaccount", "usersessions"}
 
 
 @transaction.non_atomic_requests  # two questions that need not agree: no transaction is opened for them
