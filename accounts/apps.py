@@ -11,6 +11,8 @@ class AccountsConfig(AppConfig):
             "view_closure",
             "view_user",
             "terminate_user",
+            "retry_closure",
+            "pause_purge",
             "add_partnerrecord",
             "view_partnerrecord",
         ],

@@ -25,6 +25,7 @@ from tests.workers import broker_url
 PARTICULARS: dict[str, Any] = {
     "accounts.Closure": lambda now: {"state": "withdrawn", "ended_at": now},
     "accounts.Export": lambda now: {"state": "failed"},
+    "accounts.PurgePause": lambda now: {"ended_at": now},
     "complaints.Case": lambda now: {"status": "open", "claim_hash": None, "due_at": now + timedelta(days=15)},
     "complaints.Entry": lambda now: {"voice": "person"},
     "courses.Order": lambda now: {"status": "paid", "total_fen": 19900, "paid_at": now, "completed_at": now},

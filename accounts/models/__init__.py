@@ -7,6 +7,7 @@ from accounts.models.exclusion import Exclusion
 from accounts.models.export import Export
 from accounts.models.message import Message
 from accounts.models.partner import PartnerRecord
+from accounts.models.pause import PurgePause
 from accounts.models.profile import Audience, Profile
 from accounts.models.user import User, UserManager, hash_of_phone
 from accounts.models.visit import Visit
@@ -21,6 +22,7 @@ __all__ = [
     "Message",
     "PartnerRecord",
     "Profile",
+    "PurgePause",
     "User",
     "UserManager",
     "Visit",

@@ -103,6 +103,7 @@ class Closure(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = "注销"
+        permissions = [("retry_closure", "可以让受阻的注销再试一次")]
         indexes = [
             models.Index(
                 fields=["next_attempt_at", "id"],

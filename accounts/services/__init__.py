@@ -5,9 +5,11 @@ from accounts.services.alerts import LinkIsSpent, alert, lock, member_of
 from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
     PROMISE,
+    REMIND_BEFORE,
     AlreadyClosing,
     ClosureNotRevocable,
     close_account,
+    days_left,
     delete_now,
     withdraw_closure,
 )
@@ -56,15 +58,18 @@ from accounts.services.residue import Residue
 from accounts.services.restoring import NotErased, is_behind
 from accounts.services.restoring import reapply as reapply_erasures
 from accounts.services.sessions import sign_out_everywhere
+from accounts.services.steering import AlreadyPaused, NotPaused, pause_purge, resume_purge, retry_closures
 from accounts.services.termination import NotTerminable, excluded_until, terminate
 from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
     "JUST_JOINED",
     "PROMISE",
+    "REMIND_BEFORE",
     "WEIXIN",
     "AlreadyClosing",
     "AlreadyExporting",
+    "AlreadyPaused",
     "ClosureNotRevocable",
     "CodeNotSent",
     "HasAnotherWeixin",
@@ -76,6 +81,7 @@ __all__ = [
     "NameNeedsConsent",
     "NotErased",
     "NotImportable",
+    "NotPaused",
     "NotTerminable",
     "NotYet",
     "Residue",
@@ -87,6 +93,7 @@ __all__ = [
     "close_account",
     "code_is_right",
     "contacts_of",
+    "days_left",
     "delete_now",
     "deliver_due_messages",
     "devices_of",
@@ -112,6 +119,7 @@ __all__ = [
     "note_device",
     "note_visit",
     "notify",
+    "pause_purge",
     "profile_of",
     "purge_due",
     "read_receipt",
@@ -120,6 +128,8 @@ __all__ = [
     "register",
     "remove_avatar",
     "request_export",
+    "resume_purge",
+    "retry_closures",
     "retry_export",
     "save_avatar",
     "save_profile",

@@ -13,6 +13,7 @@ from accounts.services.sessions import sign_out_everywhere
 
 # 15 natural days are the promise; the days to change one's mind are a part of them.
 PROMISE = timedelta(days=15)
+REMIND_BEFORE = timedelta(days=2)
 
 
 class AlreadyClosing(Exception):
@@ -85,6 +86,11 @@ def delete_now(*, member: User, now: datetime) -> Closure:
     closure.save(update_fields=["due_at", "next_attempt_at"])
     sign_out_everywhere(member=member)
     return closure
+
+
+def days_left(closure: Closure, *, now: datetime) -> int:
+    """Count the days until the promise is broken: 0 on the last of them, negative after it."""
+    return (timezone.localdate(closure.requested_at + PROMISE) - timezone.localdate(now)).days
 
 
 def _revocable(member: User) -> Closure:

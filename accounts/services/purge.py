@@ -17,7 +17,7 @@ import structlog
 from django.db import connection, transaction
 
 from accounts import closing
-from accounts.models import Closure, User
+from accounts.models import Closure, PurgePause, User
 from accounts.services import erasing, ledger, receipts
 
 BATCH = 50
@@ -36,17 +36,23 @@ State, Step = Closure.State, Closure.Step
 def purge_due(*, now: datetime) -> int:
     """Purge closures whose day has come, as far as they go; return how many are done.
 
-    A sweep ends after a minute whatever is left, so that `now` stays true and a worker can be stopped.
+    A sweep ends after a minute whatever is left, so that `now` stays true and a worker can be stopped; and before the
+    next batch when somebody pauses it.
     """
     end = monotonic() + LONGEST_SWEEP
-    while monotonic() < end and _begin(now):
+    while _goes_on(end) and _begin(now):
         pass
     tried: list[int] = []
     for step in Step:
         carry = _release if step == Step.RELEASE else partial(_carry, step)
-        while monotonic() < end and (batch := carry(now)):
+        while _goes_on(end) and (batch := carry(now)):
             tried += [closure.pk for closure in batch] if step == Step.ROWS else []
     return Closure.objects.filter(pk__in=tried, state=State.DONE).count()
+
+
+def _goes_on(end: float) -> bool:
+    """Tell whether a sweep may take another batch: asked before each, for a pause holds those that already run."""
+    return monotonic() < end and not PurgePause.objects.standing().exists()
 
 
 @transaction.atomic
