@@ -59,6 +59,12 @@ def forget_outdated_erasures(**_later: object) -> int:
 
 
 @shared_task
+def alarm_late_closures(**_later: object) -> int:
+    """Raise the alarm over closures whose promise ends within two days."""
+    return services.alarm_late_closures(now=timezone.now())
+
+
+@shared_task
 def build_due_exports(**_later: object) -> int:
     """Build the next export that a member waits for."""
     return services.build_due_exports(now=timezone.now())

@@ -52,6 +52,7 @@ class ClosureAdmin(UnguessableAdmin):
         "next_attempt_at",
         "attempts",
         "error",
+        "alarmed_at",
         "ended_at",
         "tally",
     )

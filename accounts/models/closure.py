@@ -91,6 +91,7 @@ class Closure(models.Model):
     due_at = models.DateTimeField("开始删除的时间")
     next_attempt_at = models.DateTimeField("下次处理时间")
     attempts = models.PositiveSmallIntegerField("本步骤失败次数", default=0)
+    alarmed_at = models.DateTimeField("报警时间", null=True)
     error = models.CharField("失败原因", max_length=200, blank=True, default="", help_text="只有错误种类，没有个人信息")
     tally = models.JSONField("各类记录条数", default=dict)
     ended_at = models.DateTimeField("结束时间", null=True)
@@ -156,6 +157,7 @@ class Closure(models.Model):
             "due_at",
             "next_attempt_at",
             "attempts",
+            "alarmed_at",
             "error",
             "tally",
             "ended_at",

@@ -1,6 +1,7 @@
 """What can be done with a member: reach them, take them in, let them go."""
 
 from accounts.closing import NotYet
+from accounts.services.alarming import alarm_late_closures, officers
 from accounts.services.alerts import LinkIsSpent, alert, lock, member_of
 from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
@@ -87,6 +88,7 @@ __all__ = [
     "Residue",
     "Seen",
     "TooManyExports",
+    "alarm_late_closures",
     "alert",
     "avatar_of",
     "build_due_exports",
@@ -119,6 +121,7 @@ __all__ = [
     "note_device",
     "note_visit",
     "notify",
+    "officers",
     "pause_purge",
     "profile_of",
     "purge_due",
