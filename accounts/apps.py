@@ -13,6 +13,7 @@ class AccountsConfig(AppConfig):
             "terminate_user",
             "retry_closure",
             "pause_purge",
+            "view_retentionrun",
             "add_partnerrecord",
             "view_partnerrecord",
         ],

@@ -1,13 +1,14 @@
 """Deleting, at the end of their terms, the rows that stayed when their members left."""
 
 from collections import Counter
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from time import monotonic
 from typing import Any
 
 import pgtrigger
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from consent.inventory import Entry, entries
@@ -17,42 +18,66 @@ LONGEST_SWEEP = 120  # seconds
 
 
 def expire(*, now: datetime) -> Counter[str]:
-    """Delete what has outlived its term; return how many rows went, by label.
-
-    A sweep ends after two minutes whatever is left: the next one goes on.
-    """
+    """Delete what has outlived its term; return how many rows went, by label."""
     gone: Counter[str] = Counter()
     end = monotonic() + LONGEST_SWEEP
     for kind in entries():
-        while monotonic() < end:
-            batch = _expire_some(kind, now)
+        for batch in expire_kind(kind, now=now, end=end):
             gone.update(batch)
-            if batch[kind.label] < AT_ONCE:
-                break
     return gone
 
 
-@transaction.atomic
+def expire_kind(kind: Entry, *, now: datetime, end: float) -> Iterator[Counter[str]]:
+    """Delete what has outlived its term of one kind, batch by batch; yield how many rows each was, by label.
+
+    After `end`, a moment of `monotonic`, the next sweep goes on. There is one batch always: the backlog of another
+    kind does not keep this one waiting.
+    """
+    is_over = False
+    while not is_over:
+        batch = _expire_some(kind, now)
+        yield batch
+        is_over = batch[kind.label] < AT_ONCE or monotonic() > end
+
+
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Open a transaction that gives up after a few seconds of waiting for somebody's lock."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '5s'")
+        yield
+
+
 def _expire_some(kind: Entry, now: datetime) -> Counter[str]:
     """Delete a batch of one kind, and what hangs on it."""
     guards = _guards()
-    with pgtrigger.ignore(*guards) if guards else nullcontext():  # without a name it would ignore every trigger
+    ignoring = pgtrigger.ignore(*guards) if guards else nullcontext()  # without a name it would ignore every trigger
+    # The inner one, so that what fails is told as it is, not as the end of `ignoring` in a transaction that is spoilt.
+    with briefly(), ignoring, transaction.atomic():
         claimed = outlived(kind, now).select_for_update(skip_locked=True, of=("self",))
         pks = list(claimed.values_list("pk", flat=True)[:AT_ONCE])
         return Counter(kind.model._base_manager.filter(pk__in=pks).delete()[1])
 
 
 def outlived(kind: Entry, now: datetime) -> QuerySet[Any]:
-    """Keep the rows whose term is over; of those with a name only where the declaration says so.
+    """Keep the rows whose term is over, the oldest first."""
+    if kind.until is None:
+        return kind.model._base_manager.none()
+    over = dated(kind).filter(**{f"{kind.until.field}__lt": kind.until.ran_out_before(now)})
+    return over.order_by(kind.until.field, "pk")
+
+
+def dated(kind: Entry) -> QuerySet[Any]:
+    """Keep the rows that a term counts for: of those with a name only where the declaration says so.
 
     A row without a name is one whose own key towards its owner is empty. One that is a part of another row, such as a
     payment of its order, goes with that.
     """
     if kind.until is None:
         return kind.model._base_manager.none()
-    over = kind.model._base_manager.filter(**{f"{kind.until.field}__lt": kind.until.ran_out_before(now)})
-    free = over if kind.until.named_too else over.filter(**{kind.owned_through: None})
-    return free.order_by(kind.until.field, "pk")
+    rows = kind.model._base_manager.all()
+    return rows if kind.until.named_too else rows.filter(**{kind.owned_through: None})
 
 
 def _guards() -> list[str]:

@@ -10,6 +10,7 @@ from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.admin.closures import ClosureAdmin
 from accounts.admin.members import MessageAdmin, UserAdmin
 from accounts.admin.partners import PartnerRecordAdmin
+from accounts.admin.retention import RetentionRunAdmin
 from accounts.admin.waiting import waiting
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MessageAdmin",
     "PartnerRecordAdmin",
     "PersonalDataAdmin",
+    "RetentionRunAdmin",
     "UnguessableAdmin",
     "UserAdmin",
     "waiting",

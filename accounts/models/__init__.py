@@ -9,6 +9,7 @@ from accounts.models.message import Message
 from accounts.models.partner import PartnerRecord
 from accounts.models.pause import PurgePause
 from accounts.models.profile import Audience, Profile
+from accounts.models.retention import RetentionRun
 from accounts.models.user import User, UserManager, hash_of_phone
 from accounts.models.visit import Visit
 
@@ -23,6 +24,7 @@ __all__ = [
     "PartnerRecord",
     "Profile",
     "PurgePause",
+    "RetentionRun",
     "User",
     "UserManager",
     "Visit",

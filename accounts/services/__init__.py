@@ -58,6 +58,14 @@ from accounts.services.registration import (
 from accounts.services.residue import Residue
 from accounts.services.restoring import NotErased, is_behind
 from accounts.services.restoring import reapply as reapply_erasures
+from accounts.services.retention import (
+    LONGEST_WITHOUT,
+    alarm_missed_retention,
+    failed_kinds,
+    keep_terms,
+    kinds,
+    time_without_success,
+)
 from accounts.services.sessions import sign_out_everywhere
 from accounts.services.steering import AlreadyPaused, NotPaused, pause_purge, resume_purge, retry_closures
 from accounts.services.termination import NotTerminable, excluded_until, terminate
@@ -65,6 +73,7 @@ from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
     "JUST_JOINED",
+    "LONGEST_WITHOUT",
     "PROMISE",
     "REMIND_BEFORE",
     "WEIXIN",
@@ -89,6 +98,7 @@ __all__ = [
     "Seen",
     "TooManyExports",
     "alarm_late_closures",
+    "alarm_missed_retention",
     "alert",
     "avatar_of",
     "build_due_exports",
@@ -106,6 +116,7 @@ __all__ = [
     "end_device",
     "ensure_member",
     "excluded_until",
+    "failed_kinds",
     "forget_outdated_erasures",
     "forget_partner_record",
     "has_reached_daily_cap",
@@ -114,6 +125,8 @@ __all__ = [
     "hold_weixin",
     "import_records",
     "is_behind",
+    "keep_terms",
+    "kinds",
     "link_weixin",
     "lock",
     "may_publish_name",
@@ -141,6 +154,7 @@ __all__ = [
     "show_avatar_to",
     "sign_out_everywhere",
     "terminate",
+    "time_without_success",
     "unlink_weixin",
     "weixin_of",
     "withdraw_closure",

@@ -48,7 +48,12 @@ def drop_unproven_claims(*, email: str) -> None:
 
 def drop_unproven_members(*, now: datetime) -> int:
     """Forget sign-ups that were begun yesterday and never finished."""
-    return _forget(User.objects.unproven().filter(date_joined__lt=now - UNPROVEN_KEPT)[:500])
+    return _forget(outdated_sign_ups(now)[:500])
+
+
+def outdated_sign_ups(now: datetime) -> QuerySet[User]:
+    """List the sign-ups that were begun so long ago that nobody will finish them."""
+    return User.objects.unproven().filter(date_joined__lt=now - UNPROVEN_KEPT)
 
 
 @transaction.atomic

@@ -103,8 +103,12 @@ class Link(models.Model):
 class EvidenceQuerySet(models.QuerySet["Evidence"]):
     def outdated(self, now: datetime) -> "EvidenceQuerySet":
         """Keep from where visitors went past a warning so long ago that they are asked again."""
-        old = self.filter(acceptance__at__lt=now - GATE_REMEMBERED, acceptance__action="acknowledged")
-        return old.exclude(acceptance__subject_id__in=get_user_model().objects.values("subject")).order_by("pk")
+        return self.of_visitors().filter(acceptance__at__lt=now - GATE_REMEMBERED).order_by("pk")
+
+    def of_visitors(self) -> "EvidenceQuerySet":
+        """Keep what belongs to nobody's account: from where a browser went past a warning."""
+        past = self.filter(acceptance__action="acknowledged")
+        return past.exclude(acceptance__subject_id__in=get_user_model().objects.values("subject"))
 
 
 class Evidence(models.Model):
