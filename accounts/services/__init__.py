@@ -55,6 +55,7 @@ from accounts.services.registration import (
     hold_contact,
     register,
 )
+from accounts.services.rehearsal import Rehearsal, rehearse_purge
 from accounts.services.residue import Residue
 from accounts.services.restoring import NotErased, is_behind
 from accounts.services.restoring import reapply as reapply_erasures
@@ -94,6 +95,7 @@ __all__ = [
     "NotPaused",
     "NotTerminable",
     "NotYet",
+    "Rehearsal",
     "Residue",
     "Seen",
     "TooManyExports",
@@ -142,6 +144,7 @@ __all__ = [
     "read_table",
     "reapply_erasures",
     "register",
+    "rehearse_purge",
     "remove_avatar",
     "request_export",
     "resume_purge",

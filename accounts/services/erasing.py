@@ -38,11 +38,11 @@ def directory_of(member: User) -> Path:
 
 
 @transaction.atomic
-def erase_and_verify(members: Iterable[User]) -> dict[int, Counter[str]]:
+def erase_and_verify(members: Iterable[User], *, is_rehearsal: bool = False) -> dict[int, Counter[str]]:
     """Erase every row of these members, and look for traces before that is final; return what each of them had.
 
     Both in one transaction: the traces are known only from the rows that go, so a worker killed in between must find
-    the rows again.
+    the rows again. A rehearsal does what its caller can undo, and leaves the cache alone.
 
     :raises accounts.services.residue.Residue: when a trace is left; nothing has been erased then
     """
@@ -54,7 +54,10 @@ def erase_and_verify(members: Iterable[User]) -> dict[int, Counter[str]]:
     _delete_log_entries(ids)
     _delete_unowned(locked)
     inventory.erase(member_ids=ids)
-    sessions.forget()
+    if is_rehearsal:
+        sessions.forget_rows()
+    else:
+        sessions.forget()
     residue.verify(traces)
     sessions.verify()
     return tallies

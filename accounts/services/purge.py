@@ -107,13 +107,13 @@ def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
     closure.attempts += 1
     closure.state = State.BLOCKED if closure.attempts >= PATIENCE else closure.state
     closure.next_attempt_at = now + min(FIRST_WAIT * 2 ** min(closure.attempts, 10), LONGEST_WAIT)
-    closure.error = _kind_of(error)
+    closure.error = kind_of(error)
     closure.save(update_fields=["attempts", "state", "next_attempt_at", "error"])
     tell = log.error if closure.state == State.BLOCKED else log.warning
     tell("closure.failed", closure=closure.pk, step=closure.step, attempts=closure.attempts, error=closure.error)
 
 
-def _kind_of(error: Exception) -> str:
+def kind_of(error: Exception) -> str:
     """Name an error and the table or constraint it happened at; its message may quote a person's data."""
     if isinstance(error, erasing.residue.Residue):
         return f"Residue: {error}"[:200]

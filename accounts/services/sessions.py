@@ -98,9 +98,13 @@ class LastSessions:
 
         :raises redis.RedisError: when the cache does not answer
         """
-        _delete_rows(self.about)
+        self.forget_rows()
         _drop_cached(self.about)
         transaction.on_commit(lambda: _drop_cached(self.about), robust=True)
+
+    def forget_rows(self) -> None:
+        """Delete them from the table alone, which a transaction can undo."""
+        _delete_rows(self.about)
 
     def verify(self) -> None:
         """Read every stored session once more; a search for plain text does not see into them.

@@ -1,0 +1,74 @@
+"""Rehearsing the purge: the same erasing and the same scan, on the real rows, and then all of it is undone."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import Closure
+from accounts.models.closure import UNDER_WAY, ClosureQuerySet
+from accounts.services import erasing
+from accounts.services.purge import BATCH, kind_of
+from consent.expiry import briefly
+
+State, Step = Closure.State, Closure.Step
+
+
+@dataclass
+class Rehearsal:
+    """What a purge would do now: how many closures, which rows, and which closures it could not carry out."""
+
+    closures: int = 0
+    rows: Counter[str] = field(default_factory=Counter)
+    failures: list[tuple[int, str]] = field(default_factory=list)  # the closure and the kind of its error
+
+
+def rehearse_purge(*, now: datetime) -> Rehearsal:
+    """Erase everybody whose closure is due, verify it, and undo it, batch by batch; nothing is changed.
+
+    Only rows are rehearsed: files, cache and payment channels are left alone, for what is done there stays done. A
+    purge that runs meanwhile passes over the batch that is being rehearsed.
+    """
+    done = Rehearsal()
+    ids = list(_due(now).values_list("pk", flat=True))
+    for start in range(0, len(ids), BATCH):
+        _rehearse(ids[start : start + BATCH], now, done)
+    return done
+
+
+def _due(now: datetime) -> ClosureQuerySet:
+    return Closure.objects.filter(state__in=[State.COOLING, *UNDER_WAY]).due(now)
+
+
+def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
+    """Rehearse a batch; when it fails, each of it alone, as the purge does."""
+    try:
+        tallies = _erase_and_undo(ids, now)
+    except Exception as error:
+        if len(ids) == 1:
+            done.failures.append((ids[0], kind_of(error)))
+            return
+        for pk in ids:
+            _rehearse([pk], now, done)
+    else:
+        done.closures += len(tallies)
+        done.rows.update(sum(tallies, Counter()))
+
+
+def _erase_and_undo(ids: list[int], now: datetime) -> list[Counter[str]]:
+    with briefly():
+        batch = list(_due(now).filter(pk__in=ids).claimed().select_related("member"))
+        _bring_to_last_step([closure.pk for closure in batch])
+        members = [closure.member for closure in batch if closure.member is not None]
+        erasing.end_sessions(members)
+        tallies = erasing.erase_and_verify(members, is_rehearsal=True)
+        transaction.set_rollback(True)
+    return list(tallies.values())
+
+
+def _bring_to_last_step(ids: list[int]) -> None:
+    """Let these closures have come as far as the erasing, the way the database allows."""
+    ours = Closure.objects.filter(pk__in=ids)
+    ours.filter(state=State.COOLING).update(state=State.RUNNING, step=Step.ROWS)
+    ours.exclude(state=State.VERIFYING).update(state=State.VERIFYING, step=Step.ROWS)
