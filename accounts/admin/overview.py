@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from accounts.models import Closure, PurgePause
 from accounts.services import PROMISE, REMIND_BEFORE, days_left
+from accounts.services.closing import in_words
 
 MOST_BLOCKED = 20
 
@@ -59,11 +60,16 @@ def overview(*, now: datetime) -> dict[str, Any]:
     return {
         "ages": ages(),
         "states": _states(now),
-        "blocked": [(closure, days_left(closure, now=now)) for closure in found[:MOST_BLOCKED]],
+        "blocked": [_standing(closure, now) for closure in found[:MOST_BLOCKED]],
         "has_more_blocked": len(found) > MOST_BLOCKED,
         "pause": PurgePause.objects.standing().select_related("begun_by").first(),
         "promise": PROMISE.days,
     }
+
+
+def _standing(closure: Closure, now: datetime) -> dict[str, Any]:
+    left = days_left(closure, now=now)
+    return {"closure": closure, "left": left, "words": in_words(left)}
 
 
 def _states(now: datetime) -> list[tuple[str, list[Cell]]]:

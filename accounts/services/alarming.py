@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts.models import Closure, Message, User
-from accounts.services.closing import PROMISE, REMIND_BEFORE, days_left
+from accounts.services.closing import PROMISE, REMIND_BEFORE, days_left, in_words
 from accounts.services.messages import notify, send_message
 
 MAY_ACT = "accounts.retry_closure"
@@ -60,7 +60,6 @@ def _write(closures: list[Closure], now: datetime) -> None:
 
 def _line(closure: Closure, now: datetime) -> str:
     """Say where a closure stands: nothing in it tells of whom."""
-    left = days_left(closure, now=now)
-    time = f"还剩 {left} 天" if left > 0 else "今天到期" if left == 0 else f"已超期 {-left} 天"
+    time = in_words(days_left(closure, now=now))
     parts = [closure.number, closure.get_state_display(), closure.get_step_display(), closure.error, time]
     return "，".join(part for part in parts if part)

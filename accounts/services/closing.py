@@ -93,6 +93,11 @@ def days_left(closure: Closure, *, now: datetime) -> int:
     return (timezone.localdate(closure.requested_at + PROMISE) - timezone.localdate(now)).days
 
 
+def in_words(left: int) -> str:
+    """Say how the promise stands with so many days left."""
+    return f"还剩 {left} 天" if left > 0 else "今天到期" if left == 0 else f"已超期 {-left} 天"
+
+
 def _revocable(member: User) -> Closure:
     """Lock a member's closure: the purge passes over locked rows, and whoever waits here sees what it decided."""
     closure = Closure.objects.live().select_for_update(of=("self",)).filter(member=member).first()
