@@ -66,9 +66,9 @@ def remove_avatar(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def avatar(request: HttpRequest, slug: str) -> HttpResponseBase:
+def avatar(request: HttpRequest, whose: str) -> HttpResponseBase:
     """Hand out a member's picture to whom they show it; for anybody else there is none."""
-    found = get_object_or_404(Avatar, member__profile__slug=slug, member__in=seen())
+    found = get_object_or_404(Avatar, member__profile__slug=whose, member__in=seen())
     is_own = request.user.pk == found.member_id
     if not is_own and found.audience not in audiences(request, is_own=False):
         raise Http404

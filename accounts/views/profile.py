@@ -53,9 +53,9 @@ def _is_saved(request: HttpRequest, form: ProfileForm) -> bool:
 
 
 @require_safe
-def doctor(request: HttpRequest, slug: str) -> HttpResponse:
+def doctor(request: HttpRequest, whose: str) -> HttpResponse:
     """Show what a member has made public, and to members what is for members; nothing else exists."""
-    found = get_object_or_404(Profile.objects.select_related("member"), slug=slug, member__in=seen())
+    found = get_object_or_404(Profile.objects.select_related("member"), slug=whose, member__in=seen())
     is_own = request.user == found.member
     eyes = audiences(request, is_own=is_own)
     shown = found.shown_to(eyes)
@@ -66,7 +66,7 @@ def doctor(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "name": name,
         "introduction": introduction,
-        "avatar_url": reverse("accounts:avatar", args=[slug]) if shows_avatar else "",
+        "avatar_url": reverse("accounts:avatar", args=[whose]) if shows_avatar else "",
         "facts": [(Profile.field_of(field).verbose_name, value) for field, value in shown.items()],
         "is_own": is_own,
         "is_public": bool(found.shown_to({Audience.EVERYBODY})),

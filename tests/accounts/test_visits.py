@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import services
-from accounts.models import Visit
+from accounts.models import Profile, Visit
 from accounts.services import visits
 from consent.expiry import expire
 from tests.factories import agree, make_course, make_member, open_case, sign_in
@@ -65,6 +65,13 @@ def test_what_is_searched_for_is_in_none_of_them(door):
 def test_a_page_that_is_not_there_leaves_nothing_of_what_was_typed(door):
     door.get("/子痫前期怎么办/")
     assert paths() == ["（没有这个页面）"]
+
+
+def test_whose_page_was_looked_at_is_not_recorded(door, bob):
+    """That would be a trace of bob, in alice's rows, when bob leaves."""
+    slug = Profile.objects.create(member=bob, hospital="协和", audience={"hospital": "everybody"}).slug
+    assert door.get(f"/doctors/{slug}/").status_code == 200
+    assert paths() == ["/doctors/…/"]
 
 
 def test_the_code_of_somebodys_case_is_never_linked_to_a_member(door):
