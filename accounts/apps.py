@@ -14,6 +14,8 @@ class AccountsConfig(AppConfig):
             "retry_closure",
             "pause_purge",
             "view_retentionrun",
+            "view_residuefinding",
+            "decide_residuefinding",
             "add_partnerrecord",
             "view_partnerrecord",
         ],

@@ -2,7 +2,8 @@
 
 An app with a part in it has a module `closing` with two functions: `consequences(member)` tells what the closing page
 must show, `release(member)` pays duties towards the outside. It may have a third, `forget(contacts)`: called while a
-batch of members is erased, for rows that bear their numbers or addresses and no key to them. They are found by name:
+batch of members is erased, for rows that bear their numbers or addresses and no key to them; and a fourth,
+`traces(members)`: what the app knows them by that must be nowhere afterwards, such as a token. They are found by name:
 `accounts` imports no app.
 """
 
@@ -50,6 +51,15 @@ def forget(contacts: Collection[str]) -> None:
     for module in _modules():
         if hasattr(module, "forget"):
             module.forget(contacts)
+
+
+def traces(members: Collection[Any]) -> dict[int, list[str]]:
+    """List, by member, what the apps know them by; it lives in memory, or sealed."""
+    found: dict[int, list[str]] = {}
+    for module in _modules():
+        for member_id, tokens in module.traces(members).items() if hasattr(module, "traces") else ():
+            found.setdefault(member_id, []).extend(tokens)
+    return found
 
 
 def _modules() -> Iterator[ModuleType]:

@@ -1,5 +1,7 @@
 """What becomes of a member's orders and saved accounts when they leave."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +87,14 @@ def release(member: User) -> None:
         _end_agreement(account)
     if accounts.all().exists():  # asked anew: the ones above are remembered
         raise NotYet
+
+
+def traces(members: Collection[User]) -> dict[int, list[str]]:
+    """List, by member, the numbers by which the channels know their agreements with us."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for account in PaymentAccount.objects.filter(member__in=members, token__isnull=False).order_by("pk"):
+        found[account.member_id].append(str(account.token))
+    return found
 
 
 def _cancel(order: Order) -> None:

@@ -8,6 +8,7 @@ from django.contrib import admin
 
 from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.admin.closures import ClosureAdmin
+from accounts.admin.findings import ResidueFindingAdmin
 from accounts.admin.members import MessageAdmin, UserAdmin
 from accounts.admin.partners import PartnerRecordAdmin
 from accounts.admin.retention import RetentionRunAdmin
@@ -18,6 +19,7 @@ __all__ = [
     "MessageAdmin",
     "PartnerRecordAdmin",
     "PersonalDataAdmin",
+    "ResidueFindingAdmin",
     "RetentionRunAdmin",
     "UnguessableAdmin",
     "UserAdmin",

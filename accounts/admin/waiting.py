@@ -7,15 +7,23 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Closure, PurgePause
-from accounts.services import PROMISE, REMIND_BEFORE, failed_kinds, time_without_success
+from accounts.models import Closure, PurgePause, ResidueFinding
+from accounts.services import MAY_DECIDE, PROMISE, REMIND_BEFORE, failed_kinds, time_without_success
 from consent.waiting import Waiting
 
 
 def waiting(request: HttpRequest) -> list[Waiting]:
     """Count what needs somebody who may see it: nobody who leaves can ask any more what became of it."""
     heaps = _closures() if request.user.has_perm("accounts.view_closure") else []
+    heaps += _findings() if request.user.has_perm(MAY_DECIDE) else []
     return heaps + (_retention() if request.user.has_perm("accounts.view_retentionrun") else [])
+
+
+def _findings() -> list[Waiting]:
+    """Count what other people said of those who leave: until somebody decides, they are not gone."""
+    queue = reverse("admin:accounts_residuefinding_changelist")
+    count = ResidueFinding.objects.undecided().count()
+    return [Waiting("处别人的话提到注销的会员，待决定", count, f"{queue}?decision__exact=", is_urgent=True)]
 
 
 def _closures() -> list[Waiting]:

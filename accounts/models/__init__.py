@@ -5,6 +5,7 @@ from accounts.models.closure import Closure
 from accounts.models.erasure import Erasure
 from accounts.models.exclusion import Exclusion
 from accounts.models.export import Export
+from accounts.models.finding import ResidueFinding
 from accounts.models.message import Message
 from accounts.models.partner import PartnerRecord
 from accounts.models.pause import PurgePause
@@ -24,6 +25,7 @@ __all__ = [
     "PartnerRecord",
     "Profile",
     "PurgePause",
+    "ResidueFinding",
     "RetentionRun",
     "User",
     "UserManager",

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from consent.fields import SealedJSONField
 from consent.inventory import after
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
@@ -27,7 +28,9 @@ MOVES = [
     ("running", "blocked"),
     ("verifying", "done"),
     ("verifying", "blocked"),
+    ("verifying", "held"),
     ("held", "running"),
+    ("held", "verifying"),
     ("blocked", "running"),
     ("blocked", "verifying"),
 ]
@@ -46,6 +49,9 @@ class ClosureQuerySet(models.QuerySet["Closure"]):
 
     def cooling(self) -> "ClosureQuerySet":
         return self.filter(state=Closure.State.COOLING)
+
+    def held(self) -> "ClosureQuerySet":
+        return self.filter(state=Closure.State.HELD)
 
     def at(self, step: str) -> "ClosureQuerySet":
         """Keep those whose purge has come to this step, the failed ones included."""
@@ -99,6 +105,8 @@ class Closure(models.Model):
     receipt = models.TextField("收据", blank=True, default="", help_text="签名的原文，一字不改")
     signature = models.CharField("收据的签名", max_length=88, blank=True, default="")
     signed_with = models.CharField("签名用的密钥", max_length=20, blank=True, default="")
+    # What the first steps delete and the last one must still look for.
+    traces = SealedJSONField("核查时要找的凭据", null=True)
 
     objects = ClosureQuerySet.as_manager()
 
@@ -148,7 +156,8 @@ class Closure(models.Model):
         clause = "五2"
         purpose = "证明您的注销已经办完"
         owner = "member"
-        on_close = {"member": None}
+        on_close = {"member": None, "traces": None}
+        withheld = {"traces"}
         kept = {
             "number",
             "state",

@@ -23,6 +23,7 @@ from accounts.services.exporting import (
     request_export,
     retry_export,
 )
+from accounts.services.findings import MAY_DECIDE, AlreadyDecided, NotADecision, decide_finding
 from accounts.services.ledger import forget_outdated as forget_outdated_erasures
 from accounts.services.ledger import write as write_ledger
 from accounts.services.linking import (
@@ -75,10 +76,12 @@ from accounts.services.visits import Seen, note_visit, write_visits
 __all__ = [
     "JUST_JOINED",
     "LONGEST_WITHOUT",
+    "MAY_DECIDE",
     "PROMISE",
     "REMIND_BEFORE",
     "WEIXIN",
     "AlreadyClosing",
+    "AlreadyDecided",
     "AlreadyExporting",
     "AlreadyPaused",
     "ClosureNotRevocable",
@@ -90,6 +93,7 @@ __all__ = [
     "LinkedAlready",
     "LinkedToAnother",
     "NameNeedsConsent",
+    "NotADecision",
     "NotErased",
     "NotImportable",
     "NotPaused",
@@ -108,6 +112,7 @@ __all__ = [
     "code_is_right",
     "contacts_of",
     "days_left",
+    "decide_finding",
     "delete_now",
     "deliver_due_messages",
     "devices_of",

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from allauth.account.models import EmailAddress
@@ -14,7 +14,7 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from accounts import closing
-from accounts.models import Message, User
+from accounts.models import Closure, Message, User
 from accounts.models.message import hash_of_destination
 from accounts.services import residue
 from accounts.services.sessions import LastSessions, delete_sessions_about, drop_cached_sessions_about
@@ -37,12 +37,25 @@ def directory_of(member: User) -> Path:
     return Path(settings.MEDIA_ROOT) / str(member.media_prefix)
 
 
+def keep_traces(members: Iterable[User]) -> None:
+    """Keep, sealed beside the closure, what channels gave: it goes long before the last step looks for it."""
+    members = list(members)
+    found = closing.traces(members)
+    for closure in Closure.objects.live().filter(member__in=[member for member in members if member.pk in found]):
+        closure.traces = sorted({*(closure.traces or []), *found[closure.member_id or 0]})
+        closure.save(update_fields=["traces"])
+
+
 @transaction.atomic
-def erase_and_verify(members: Iterable[User], *, is_rehearsal: bool = False) -> dict[int, Counter[str]]:
-    """Erase every row of these members, and look for traces before that is final; return what each of them had.
+def erase_and_verify(
+    members: Iterable[User], decided: Mapping[int, Mapping[str, int]] | None = None, *, is_rehearsal: bool = False
+) -> tuple[dict[int, Counter[str]], residue.Scan]:
+    """Erase every row of these members, and look for traces before that is final.
+
+    Return what each of them had, and what the scan looked at; what others said of them stays where it was `decided`.
 
     Both in one transaction: the traces are known only from the rows that go, so a worker killed in between must find
-    the rows again. A rehearsal does what its caller can undo, and leaves the cache alone.
+    the rows again. A rehearsal does what its caller can undo, and leaves files and the cache alone.
 
     :raises accounts.services.residue.Residue: when a trace is left; nothing has been erased then
     """
@@ -58,9 +71,10 @@ def erase_and_verify(members: Iterable[User], *, is_rehearsal: bool = False) -> 
         sessions.forget_rows()
     else:
         sessions.forget()
-    residue.verify(traces)
+        remove_files(locked)  # what was being written when the others went
+    scan = residue.verify(traces, decided, rows_only=is_rehearsal)
     sessions.verify()
-    return tallies
+    return tallies, scan
 
 
 def _delete_log_entries(ids: list[int]) -> None:

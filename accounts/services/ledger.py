@@ -62,9 +62,9 @@ class Line:
             return None
 
 
-def record(closures: Iterable[tuple[Closure, User]], *, now: datetime) -> None:
-    """Note in the database who is being erased; in the transaction that erases them, before their rows go."""
-    Erasure.objects.bulk_create(
+def entries(closures: Iterable[tuple[Closure, User]], *, now: datetime) -> list[Erasure]:
+    """Put together what is to be noted of members who are about to be erased, before their rows go."""
+    return [
         Erasure(
             subject=member.subject,
             number=closure.number,
@@ -73,7 +73,12 @@ def record(closures: Iterable[tuple[Closure, User]], *, now: datetime) -> None:
             at=now,
         )
         for closure, member in closures
-    )
+    ]
+
+
+def record(erased: list[Erasure]) -> None:
+    """Note them in the transaction that erases, once the scan has found nothing: from here on they are nobody's."""
+    Erasure.objects.bulk_create(erased)
 
 
 def write() -> int:

@@ -6,7 +6,7 @@ speaks to the outside, so it runs without a transaction, under a lease. When a b
 one poisoned row blocks its owner and nobody else. A part that is down spoils every row alike: then all of them wait.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -18,7 +18,8 @@ from django.db import connection, transaction
 
 from accounts import closing
 from accounts.models import Closure, PurgePause, User
-from accounts.services import erasing, ledger, receipts
+from accounts.services import erasing, findings, ledger, receipts
+from accounts.services.residue import Residue, shown
 
 BATCH = 50
 LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out
@@ -42,6 +43,7 @@ def purge_due(*, now: datetime) -> int:
     end = monotonic() + LONGEST_SWEEP
     while _goes_on(end) and _begin(now):
         pass
+    _look_again(now)
     tried: list[int] = []
     for step in Step:
         carry = _release if step == Step.RELEASE else partial(_carry, step)
@@ -62,7 +64,14 @@ def _begin(now: datetime) -> int:
     return Closure.objects.filter(pk__in=due).update(state=State.RUNNING, step=Step.SESSIONS)
 
 
-def _carry(step: str, now: datetime, *, only: int | None = None) -> list[Closure]:
+@transaction.atomic
+def _look_again(now: datetime) -> None:
+    """Let those that wait for a decision be verified anew: what others said may be gone."""
+    due = [closure.pk for closure in Closure.objects.held().filter(step=Step.ROWS).due(now).claimed()[:BATCH]]
+    Closure.objects.filter(pk__in=due).update(state=State.VERIFYING)
+
+
+def _carry(step: str, now: datetime, *, only: Collection[int] = ()) -> list[Closure]:
     """Carry a batch through one step; return those that were tried."""
     batch: list[Closure] = []
     try:
@@ -72,7 +81,7 @@ def _carry(step: str, now: datetime, *, only: int | None = None) -> list[Closure
     except Exception as error:
         if not batch:
             raise
-        _try_alone(batch, error, now)
+        _go_on_without(batch, error, now)
     return batch
 
 
@@ -83,9 +92,16 @@ def _work(step: str, batch: list[Closure], now: datetime) -> None:
         WORK[step](batch, now)
 
 
-def _claimed(step: str, now: datetime, *, only: int | None, limit: int = BATCH) -> list[Closure]:
+def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int = BATCH) -> list[Closure]:
     due = Closure.objects.at(step).due(now).claimed().select_related("member")
-    return list((due.filter(pk=only) if only else due)[:limit])
+    return list((due.filter(pk__in=only) if only else due)[:limit])
+
+
+def _go_on_without(batch: list[Closure], error: Exception, now: datetime) -> None:
+    if isinstance(error, Residue) and (error.left or error.undecided):
+        _set_apart(batch, error, now)
+    else:
+        _try_alone(batch, error, now)
 
 
 def _try_alone(batch: list[Closure], error: Exception, now: datetime) -> None:
@@ -95,7 +111,22 @@ def _try_alone(batch: list[Closure], error: Exception, now: datetime) -> None:
             _put_off(closure, error, now)
         return
     for closure in batch:
-        _carry(closure.step, now, only=closure.pk)
+        _carry(closure.step, now, only=[closure.pk])
+
+
+def _set_apart(batch: list[Closure], residue: Residue, now: datetime) -> None:
+    """Let those of whom something is left wait, each for what is theirs; the others of the batch go on."""
+    clean = []
+    for closure in batch:
+        left, undecided = (found.get(closure.member_id or 0) for found in (residue.left, residue.undecided))
+        if left:
+            _put_off(closure, Residue(shown(left)), now)
+        if undecided:
+            findings.ask(closure=closure, places=undecided, now=now, holds=not left)
+        if not (left or undecided):
+            clean.append(closure.pk)
+    if clean:
+        _carry(batch[0].step, now, only=clean)
 
 
 @transaction.atomic
@@ -115,7 +146,7 @@ def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
 
 def kind_of(error: Exception) -> str:
     """Name an error and the table or constraint it happened at; its message may quote a person's data."""
-    if isinstance(error, erasing.residue.Residue):
+    if isinstance(error, Residue):
         return f"Residue: {error}"[:200]
     diagnosis = getattr(error.__cause__, "diag", None)
     place = diagnosis and (diagnosis.constraint_name or diagnosis.table_name)
@@ -133,7 +164,7 @@ def _advance(batch: list[Closure], **changes: Any) -> None:
 def _release(now: datetime) -> list[Closure]:
     """End what ties a few members to the outside, each for themselves, without a transaction."""
     with transaction.atomic():
-        batch = _claimed(Step.RELEASE, now, only=None, limit=LEASED)
+        batch = _claimed(Step.RELEASE, now, limit=LEASED)
         Closure.objects.filter(pk__in=[closure.pk for closure in batch]).update(next_attempt_at=now + LEASE)
     for closure in batch:
         _release_one(closure, now)
@@ -168,18 +199,26 @@ def _finish(batch: list[Closure], now: datetime) -> None:
     ours = Closure.objects.filter(pk__in=[closure.pk for closure in batch])
     ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
     members = _members(batch)
-    ledger.record(zip(batch, members, strict=True), now=now)
-    tallies = erasing.erase_and_verify(members)
+    erased = ledger.entries(zip(batch, members, strict=True), now=now)
+    tallies, scan = erasing.erase_and_verify(members, findings.decided_of(batch))
+    ledger.record(erased)
     for closure, member in zip(batch, members, strict=True):
         closure.tally = tallies[member.pk]
-        receipts.issue(closure, tally=tallies[member.pk], now=now)
+        receipts.issue(closure, member_id=member.pk, tally=tallies[member.pk], scan=scan, now=now)
     Closure.objects.bulk_update(batch, ["tally", "receipt", "signature", "signed_with"])
+    findings.close_questions(closures=batch, now=now)
     ours.update(state=State.DONE, step="", attempts=0, error="", ended_at=now)
     log.info("closure.done", closures=len(batch), rows=sum(tally.total() for tally in tallies.values()))
 
 
+def _leave(members: list[User]) -> int:
+    """End their sessions; from here on rows go, so what the last step looks for is kept now."""
+    erasing.keep_traces(members)
+    return erasing.end_sessions(members)
+
+
 WORK: dict[str, Callable[[list[Closure], datetime], None]] = {
-    Step.SESSIONS: _for_members(erasing.end_sessions),
+    Step.SESSIONS: _for_members(_leave),
     Step.FILES: _for_members(erasing.remove_files),
     Step.CACHES: _for_members(erasing.clear_caches),
     Step.ROWS: _finish,

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
 from accounts.models import Closure
+from accounts.services.residue import Scan
 from consent import inventory
 
 FORMAT = 1
@@ -46,7 +47,7 @@ class Receipt:
         return datetime.fromisoformat(self.content[name])
 
 
-def issue(closure: Closure, *, tally: Counter[str], now: datetime) -> None:
+def issue(closure: Closure, *, member_id: int, tally: Counter[str], scan: Scan, now: datetime) -> None:
     """Write and sign the receipt of a closure whose scan found nothing; the caller saves it in that transaction."""
     content = {
         "format": FORMAT,
@@ -55,7 +56,14 @@ def issue(closure: Closure, *, tally: Counter[str], now: datetime) -> None:
         "requested_at": _written(closure.requested_at),
         "finished_at": _written(now),
         "kinds": [_outcome(entry, tally[entry.label]) for entry in inventory.entries() if tally[entry.label]],
-        "scan": {"found": 0},
+        "scan": {
+            "tables": scan.tables,
+            "columns": scan.columns,
+            "files": scan.files,
+            "keys": scan.keys,
+            "left": 0,  # else there would be no receipt
+            "decided": sum(scan.others[member_id].values()),
+        },
         "backups_until": _written(now + timedelta(days=settings.BACKUP_DAYS)),
     }
     key_id, private = next(iter(settings.RECEIPT_KEYS.items()))

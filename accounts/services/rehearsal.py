@@ -62,7 +62,7 @@ def _erase_and_undo(ids: list[int], now: datetime) -> list[Counter[str]]:
         _bring_to_last_step([closure.pk for closure in batch])
         members = [closure.member for closure in batch if closure.member is not None]
         erasing.end_sessions(members)
-        tallies = erasing.erase_and_verify(members, is_rehearsal=True)
+        tallies, _scan = erasing.erase_and_verify(members, is_rehearsal=True)
         transaction.set_rollback(True)
     return list(tallies.values())
 

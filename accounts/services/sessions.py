@@ -1,7 +1,6 @@
 """Ending sessions: in their table, in the cache, and those that only began to sign in."""
 
 import pickle
-import re
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -122,12 +121,11 @@ class _Mention:
     def __init__(self, members: Iterable[User]) -> None:
         members = list(members)
         self.ids = {str(member.pk) for member in members}
-        pattern = Traces(members).contacts_pattern
-        self.contact = re.compile(pattern or "(?!)", re.IGNORECASE)
+        self.traces = Traces(members)
 
     def __call__(self, value: object) -> bool:
         if isinstance(value, dict):
             return any((key in KEYS_OF_PEOPLE and str(v) in self.ids) or self(v) for key, v in value.items())
         if isinstance(value, list | tuple):
             return any(self(v) for v in value)
-        return isinstance(value, str) and self.contact.search(value) is not None
+        return isinstance(value, str) and self.traces.are_in(value)

@@ -1,0 +1,125 @@
+"""What a scan found in other people's words: a question to whoever answers for personal data, and the answer."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.backends import ModelBackend
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from accounts.models import Closure, ResidueFinding, User
+from accounts.services import residue
+from accounts.services.messages import notify
+
+MAY_DECIDE = "accounts.decide_residuefinding"
+# Whoever wrote it may have changed it meanwhile: then nobody has to decide any more.
+LOOKED_AGAIN = timedelta(days=1)
+log = structlog.get_logger(__name__)
+State, Decision = Closure.State, ResidueFinding.Decision
+
+
+class AlreadyDecided(Exception):
+    """Somebody has decided about it, or it is gone."""
+
+
+class NotADecision(ValueError):
+    """What stays must stay for a reason, and the reason must not repeat what it is about."""
+
+
+def officers() -> QuerySet[User]:
+    """List who may decide."""
+    able = ModelBackend().with_perm(MAY_DECIDE, is_active=True, include_superusers=False)
+    return able.filter(is_staff=True, closing_at=None).order_by("pk")
+
+
+def decided_of(closures: Iterable[Closure]) -> dict[int, dict[str, int]]:
+    """Tell of each member how often they may be spoken of in which place."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    kept = ResidueFinding.objects.decided_to_stay().filter(closure__in=list(closures))
+    for member_id, place, count in kept.values_list("closure__member_id", "place", "count"):
+        found[member_id][place] = max(count, found[member_id].get(place, 0))
+    return found
+
+
+@transaction.atomic
+def ask(*, closure: Closure, places: Mapping[str, int], now: datetime, holds: bool) -> None:
+    """Ask for a decision about these places; the officers hear of each once.
+
+    The closure waits for it, unless something of ours keeps it from getting on as well: that is tried again.
+    """
+    ours = Closure.objects.at(Closure.Step.ROWS).claimed().filter(pk=closure.pk)
+    if not ours:
+        return  # another worker has got on with it
+    if _write_down(closure, places, now):
+        log.error("closure.asks", closure=closure.pk, places=residue.shown(places))
+        _tell_officers(closure, now=now)
+    if holds:
+        _let_wait(closure, now)
+
+
+def _let_wait(closure: Closure, now: datetime) -> None:
+    ours = Closure.objects.filter(pk=closure.pk)
+    ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
+    ours.update(state=State.HELD, attempts=0, error="", next_attempt_at=now + LOOKED_AGAIN)
+
+
+def _write_down(closure: Closure, places: Mapping[str, int], now: datetime) -> bool:
+    """Keep the open questions as they are now; tell whether there are new ones."""
+    open_ones = {finding.place: finding for finding in closure.findings.undecided()}
+    for place in open_ones.keys() - places.keys():
+        open_ones[place].settle(Decision.GONE, now=now)
+    for place in open_ones.keys() & places.keys():
+        closure.findings.undecided().filter(place=place).update(count=places[place])
+    new = [
+        ResidueFinding(closure=closure, place=place, count=places[place], found_at=now)
+        for place in sorted(places.keys() - open_ones.keys())
+    ]
+    ResidueFinding.objects.bulk_create(new)
+    return bool(new)
+
+
+def _tell_officers(closure: Closure, *, now: datetime) -> None:
+    where = settings.SITE_URL + reverse("admin:accounts_residuefinding_changelist")
+    text = f"注销 {closure.number} 的核查在别人写的内容里发现了提到这位会员的地方，在您决定之前不能办完：{where}"
+    for officer in officers():
+        notify(member=officer, subject="注销核查有待决定", text=text, now=now)
+
+
+def close_questions(*, closures: Iterable[Closure], now: datetime) -> None:
+    """Answer what nobody has to decide any more: the scan found it no longer."""
+    for finding in ResidueFinding.objects.undecided().filter(closure__in=list(closures)):
+        finding.settle(Decision.GONE, now=now)
+
+
+@transaction.atomic
+def decide_finding(*, finding_id: int, decision: str, reason: str, by: User, now: datetime) -> ResidueFinding:
+    """Answer one question; with the last one its closure goes on.
+
+    :raises AlreadyDecided: so that a repeated click is harmless
+    :raises NotADecision: in words for whoever decides
+    """
+    asked = ResidueFinding.objects.select_related("closure__member").select_for_update(of=("self", "closure"))
+    finding = asked.get(pk=finding_id)
+    if not finding.is_open:
+        raise AlreadyDecided
+    _refuse_what_says_too_much(finding, decision, reason)
+    finding.settle(decision, reason=reason.strip(), by=by, now=now)
+    if not finding.closure.findings.undecided().exists():
+        held = Closure.objects.filter(pk=finding.closure_id, state=State.HELD)
+        held.update(state=State.VERIFYING, next_attempt_at=now)
+    log.info("finding.decided", finding=finding.pk, decision=decision, by=by.pk)
+    return finding
+
+
+def _refuse_what_says_too_much(finding: ResidueFinding, decision: str, reason: str) -> None:
+    if decision not in {Decision.KEPT, Decision.LOOK_AGAIN}:
+        raise NotADecision("请选择一种决定")
+    if decision == Decision.KEPT and not reason.strip():
+        raise NotADecision("依法保留要写明理由")
+    member = finding.closure.member
+    if member is not None and residue.Traces([member]).are_in(reason):
+        raise NotADecision("理由会长期保存，不能写出会员的号码、邮箱或凭据")

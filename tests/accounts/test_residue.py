@@ -1,0 +1,343 @@
+"""The scan: whatever betrays a member who leaves is found, wherever it is kept and however it is spelled."""
+
+import base64
+import json
+import pickle
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+import redis
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.cache import cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts import services
+from accounts.models import Closure, Profile, User
+from accounts.services import residue
+from accounts.services.residue import caches, files
+from consent.models import Acceptance
+from tests.factories import make_member, make_payment_account
+
+pytestmark = pytest.mark.django_db
+
+# Others run these tests beside us on the same broker: each run has a word and a number of its own.
+WORD = f"lin.{secrets.token_hex(4)}"
+PHONE = f"+86139{secrets.randbelow(10**8):08}"
+HOME = PHONE[3:]
+MAIL = f"{WORD}+cn@mail.example.com"
+
+
+@pytest.fixture
+def lin(now) -> User:
+    """A member whose day to be deleted has come."""
+    member = make_member(email=MAIL, name="林 巧稚")
+    member.set_phone(PHONE, verified=True)
+    member.save()
+    services.close_account(member=member, now=now - timedelta(days=8))
+    return member
+
+
+def purge(now) -> Closure:
+    services.purge_due(now=now)
+    return Closure.objects.get()
+
+
+@pytest.fixture
+def goes(now):
+    """Prove that the closure is not done while something is there, and is done once it is taken away."""
+
+    def prove(place: str, take_away) -> None:
+        waiting = purge(now)
+        assert (waiting.state, waiting.error) == ("verifying", f"Residue: {place}×1")
+        assert User.objects.filter(email=MAIL).exists()
+        take_away()
+        assert purge(waiting.next_attempt_at).state == "done"
+
+    return prove
+
+
+# ── Spellings ──
+
+
+def wide(text: str) -> str:
+    return "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        PHONE,
+        PHONE[1:],
+        f"0086{HOME}",
+        f"0{HOME}",
+        HOME,
+        f"电话{HOME}请回电",
+        f"{HOME[:3]} {HOME[3:7]} {HOME[7:]}",
+        f"{HOME[:3]}-{HOME[3:7]}-{HOME[7:]}",
+        f"{HOME[:3]}.{HOME[3:7]}.{HOME[7:]}",
+        f"{HOME[:3]}–{HOME[3:7]}—{HOME[7:]}",
+        f"+86 ({HOME[:3]}) {HOME[3:7]} {HOME[7:]}",
+        f"（86）{HOME[:3]}－{HOME[3:7]}－{HOME[7:]}",
+        f"[{HOME[:5]}] {HOME[5:]}",
+        " ".join(HOME),
+        wide(HOME),
+        wide(f"{HOME[:3]}-{HOME[3:]}"),
+        f"2026-11-28 {HOME}",
+        json.dumps(f"电话\n{HOME}"),
+        MAIL,
+        MAIL.upper(),
+        quote(MAIL),
+        quote(MAIL).lower(),
+        quote(quote(MAIL)),
+        f"next=%2Fx%3Fmail%3D{quote(MAIL)}%26a",
+        f"邮箱{MAIL}请回信",
+        f"<{MAIL}>.",
+        json.dumps({"a": f"\n{MAIL}\t"}),
+        MAIL.replace("@", "＠"),
+    ],
+)
+def test_a_contact_is_found_however_it_is_spelled(lin, spelling):
+    assert residue.Traces([lin]).are_in(spelling)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        f"1{HOME}",
+        f"{HOME}1",
+        f"2026{HOME}0001",
+        wide(f"{HOME}7"),
+        f"{HOME[:10]}{(int(HOME[10]) + 1) % 10}",
+        f"ann{MAIL}",
+        f"ann.{MAIL}",
+        f"{MAIL}.cn",
+        f"{MAIL}munity",
+        MAIL.replace("+cn", ""),
+        "林 巧稚",
+        "@",
+        "%40",
+        "",
+    ],
+)
+def test_what_only_looks_like_it_is_no_trace(lin, other):
+    assert not residue.Traces([lin]).are_in(other)
+
+
+def test_what_stands_for_a_member_and_nobody_else_is_a_trace_and_the_bare_number_of_a_row_is_not(lin):
+    slug = Profile.objects.create(member=lin).slug
+    token = make_payment_account(member=lin).token
+    traces = residue.Traces([lin])
+    for one in (lin.subject, lin.subject.hex, str(lin.media_prefix).upper(), f"/doctors/{slug}/", f"协议{token}。"):
+        assert traces.are_in(f"x {one}")
+    assert not any(map(traces.are_in, (str(lin.pk), f"会员 #{lin.pk}", f"{slug}s", f"{token}1", f"{lin.subject.hex}a")))
+
+
+def test_an_address_of_rare_letters_and_one_that_was_added_later_are_found(lin):
+    for address in ("王芳@例子.cn", "o'neil@example.com", "second@example.com"):
+        EmailAddress.objects.create(user=lin, email=address, verified=True)
+    traces = residue.Traces([lin])
+    spellings = ["写给王芳@例子.cn。", quote("王芳@例子.cn"), "O'Neil@example.com", "o'neil%40example.com"]
+    for text in (*spellings, "second@example.com"):
+        assert traces.are_in(text)
+    assert not traces.are_in("o'neil@example.com.cn")
+
+
+def test_a_trace_shows_nothing_of_itself_and_each_belongs_to_its_members(lin):
+    twin = make_member(email=f"{WORD}2@example.com")
+    EmailAddress.objects.create(user=twin, email=MAIL, verified=False)
+    traces = residue.Traces([lin, twin])
+    assert MAIL not in repr(traces)
+    assert set(traces.found_among(["", HOME, MAIL])) == {(1, frozenset({lin.pk})), (2, frozenset({lin.pk, twin.pk}))}
+
+
+# ── The database ──
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("text", MAIL),
+        ("varchar(200)", MAIL),
+        ("char(200)", MAIL),
+        ("json", json.dumps({"a": [f"你\n{MAIL}"]})),
+        ("jsonb", json.dumps({MAIL: 1})),
+        ("text[]", [HOME, "x"]),
+        ("jsonb[]", f'{{"\\"{MAIL}\\""}}'),
+        ("bytea", f"电话：{HOME}".encode()),
+        ("bytea", b"\xff\xfe" + MAIL.encode() + b"\0"),
+        ("bytea[]", [b"x", MAIL.encode()]),
+        ("xml", f"<a>{MAIL}</a>"),
+    ],
+)
+def test_a_column_of_any_kind_in_a_table_that_no_model_knows_is_searched(lin, goes, kind, value):
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TABLE stray (id int, said {kind})")
+        cursor.execute(f"INSERT INTO stray VALUES (1, %s::{kind}), (2, NULL)", [value])
+        goes("stray.said", lambda: cursor.execute("TRUNCATE stray"))
+
+
+def test_a_table_of_another_schema_is_searched_and_a_partition_once(lin, goes):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA archive CREATE TABLE letters (said text) PARTITION BY LIST (said)")
+        cursor.execute("CREATE TABLE archive.some PARTITION OF archive.letters DEFAULT")
+        cursor.execute("INSERT INTO archive.letters VALUES (%s)", [f"写给{MAIL}"])
+        goes("archive.some.said", lambda: cursor.execute("DROP SCHEMA archive CASCADE"))
+
+
+def test_the_numbers_of_a_member_that_a_column_holds_are_found_but_those_of_the_record_of_consent_stay(lin, goes):
+    said = list(Acceptance.objects.values_list("subject_id", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE stray (said uuid)")
+        cursor.execute("INSERT INTO stray VALUES (%s)", [lin.subject])
+        goes("stray.said", lambda: cursor.execute("TRUNCATE stray"))
+    assert said == list(Acceptance.objects.values_list("subject_id", flat=True))
+
+
+def test_only_the_column_that_the_inventory_declares_is_left_out(lin):
+    """Another column of the same table is searched, and a column of that name elsewhere."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE consent_stray (subject_id uuid)")
+    searched = {f"{table.name}.{name}" for table in residue.database._tables() for name, _kind in table.columns}
+    assert "consent_acceptance.subject_id" not in searched
+    assert {"consent_acceptance.sha256", "consent_stray.subject_id", "accounts_user.subject"} <= searched
+
+
+def test_the_number_of_an_agreement_is_looked_for_although_the_channel_has_let_go_of_it(lin, goes, monkeypatch):
+    token = make_payment_account(member=lin).token
+    monkeypatch.setattr("accounts.closing.release", lambda member: member.payment_accounts.all().delete())
+    group = Group.objects.create(name=f"协议 {token}")
+    goes("auth_group.name", group.delete)
+    assert Closure.objects.get().traces is None
+
+
+# ── Files ──
+
+
+def write(path: str, content: bytes = b"") -> Path:
+    file = Path(settings.MEDIA_ROOT) / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    return file
+
+
+@pytest.mark.parametrize(
+    "path", [f"courses/{HOME}.jpg", f"courses/{MAIL}.tar.gz", f"{HOME}/a.jpg", f"exports/{quote(MAIL)}.zip"]
+)
+def test_the_name_of_a_file_or_directory_is_searched(lin, goes, path):
+    file = write(path)
+
+    def remove():
+        file.unlink()
+        file.parent.rmdir()
+
+    goes("media.name", remove)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.JSON", "a.html", "a.csv", "a.md", "a.vtt", "a.srt"])
+def test_what_a_file_of_text_says_is_searched(lin, goes, name):
+    file = write(f"courses/{name}", f"第一行\n电话{HOME}\n".encode())
+    goes("media.content", file.unlink)
+
+
+def test_a_file_of_other_bytes_is_known_by_its_name_only(lin, now):
+    for name in ("a.jpg", "a.zip"):
+        write(name, MAIL.encode())
+    assert purge(now).state == "done"
+
+
+@pytest.mark.parametrize("before", [0, 1, 90, 95, 99, 100, 101])
+def test_a_long_file_is_read_in_pieces_and_none_is_missed_or_made_up(lin, monkeypatch, before):
+    monkeypatch.setattr(files, "PIECE", 100)
+    traces = residue.Traces([lin])
+    for text, is_there in ((HOME, True), (MAIL, True), (f"{HOME}9", False), (f"9{HOME}", False)):
+        write("a.txt", (f"{'字' * before},{text},{'字' * 300}").encode())
+        scan = residue.Scan()
+        files.search(traces, scan)
+        assert bool(scan.left) is is_there
+    write("a.txt", f"{'x' * before} {HOME} {'x' * 1000}".encode("utf-16"))
+    files.search(traces, scan := residue.Scan())
+    assert scan.left[lin.pk] == {"media.content": 1}
+
+
+# ── Redis ──
+
+
+@pytest.fixture(params=["cache", "broker"])
+def client(request):
+    url = settings.REDIS_URL if request.param == "broker" else settings.CACHES["default"]["LOCATION"]
+    with redis.Redis.from_url(url) as client:
+        client.place = f"redis.{request.param}"
+        yield client
+        client.delete(*client.keys(f"*{WORD}*"), HOME)
+
+
+MESSAGE = json.dumps({"body": base64.b64encode(json.dumps([[f"你{MAIL}"], {}]).encode()).decode(), "headers": {}})
+KEEP = {
+    "key": lambda client: client.set(f"{WORD}:{HOME}", 1),
+    "string": lambda client: client.set(WORD, HOME),
+    "list": lambda client: client.rpush(WORD, *["x"] * 450, HOME),
+    "hash": lambda client: client.hset(WORD, "x", MAIL),
+    "name in a hash": lambda client: client.hset(WORD, MAIL, "x"),
+    "set": lambda client: client.sadd(WORD, MAIL),
+    "sorted set": lambda client: client.zadd(WORD, {MAIL: 1}),
+    "stream": lambda client: client.xadd(WORD, {"a": MAIL}),
+    "json": lambda client: client.set(WORD, json.dumps({"电话": f"号码{HOME}"})),
+    "pickle": lambda client: client.set(WORD, pickle.dumps({"said": f"{HOME}{'字' * 13}"})),
+    "message": lambda client: client.lpush(WORD, MESSAGE),
+    "message being worked on": lambda client: client.hset(WORD, "1", json.dumps([json.loads(MESSAGE), "", ""])),
+}
+
+
+@pytest.mark.parametrize("kind", KEEP)
+def test_every_kind_of_value_is_searched(lin, client, kind):
+    traces = residue.Traces([lin])
+    KEEP[kind](client)
+    caches.search(traces, scan := residue.Scan())
+    assert scan.left[lin.pk] == {client.place: 1}
+    assert scan.keys
+
+
+def test_a_value_in_redis_keeps_a_closure_from_being_done(lin, goes):
+    cache.set("late", {"to": MAIL})
+    goes("redis.cache", lambda: cache.delete("late"))
+
+
+def test_a_redis_that_does_not_answer_lets_everybody_wait(lin, now, monkeypatch):
+    monkeypatch.setattr(caches, "_databases", lambda: {"redis://127.0.0.1:1/0": "redis.cache"})
+    waiting = purge(now)
+    assert (waiting.state, waiting.error) == ("verifying", "ConnectionError")
+    assert User.objects.filter(pk=lin.pk).exists()
+
+
+# ── A batch ──
+
+
+def test_what_is_left_of_one_keeps_nobody_else_of_the_batch(lin, now):
+    Group.objects.create(name=MAIL)
+    for member in (make_member(), make_member()):
+        services.close_account(member=member, now=now - timedelta(days=8))
+    assert services.purge_due(now=now) == 2
+    assert Closure.objects.get(state="verifying").error == "Residue: auth_group.name×1"
+
+
+def test_a_thousand_are_looked_for_with_as_many_statements_as_one(lin):
+    User.objects.bulk_create(User(email=f"{WORD}{n}@example.com", name=f"林 {n}") for n in range(100))
+    asked = []
+    for members in ([lin], list(User.objects.all())):
+        with CaptureQueriesContext(connection) as queries:
+            residue.search(residue.Traces(members))
+        asked.append(len(queries))
+    assert asked[0] == asked[1]
+
+
+def test_a_scan_tells_how_much_it_has_searched(lin):
+    write("a.jpg")
+    cache.set("b", 1)
+    scan = residue.search(residue.Traces([lin]))
+    assert (scan.files, scan.keys > 0, scan.tables > 30, scan.columns > scan.tables) == (1, True, True, True)
