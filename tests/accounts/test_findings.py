@@ -173,7 +173,9 @@ def test_others_of_the_batch_do_not_wait(lin, said, now):
 
 
 @pytest.mark.parametrize(
-    ("decision", "reason"), [("kept", " "), ("gone", WHY), ("", WHY), ("kept", f"她是 {MAIL}"), ("look_again", MAIL)]
+    ("decision", "reason"),
+    [("kept", " "), ("gone", WHY), ("", WHY), ("kept", f"她是 {MAIL}"), ("look_again", MAIL)],
+    ids=["no_reason", "no_such_decision", "none", "repeats_in_a_sentence", "repeats"],
 )
 def test_a_decision_needs_a_reason_that_does_not_repeat_what_it_is_about(lin, said, officer, now, decision, reason):
     purge(now)
