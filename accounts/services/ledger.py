@@ -8,6 +8,7 @@ backup is left that could bring anybody back.
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,15 +65,16 @@ class Line:
 
 def entries(closures: Iterable[tuple[Closure, User]], *, now: datetime) -> list[Erasure]:
     """Put together what is to be noted of members who are about to be erased, before their rows go."""
+    leaving = list(closures)
+    contacts: dict[int, set[str]] = defaultdict(set)
+    for contact, owner in residue.contacts_of(member for _closure, member in leaving):
+        contacts[owner].add(hash_of_destination(contact).hex())
+    steps = list(Closure.Step.values)
     return [
         Erasure(
-            subject=member.subject,
-            number=closure.number,
-            contacts=sorted(hash_of_destination(to).hex() for to in residue.addresses_of([member])),
-            steps=list(Closure.Step.values),
-            at=now,
+            subject=member.subject, number=closure.number, contacts=sorted(contacts[member.pk]), steps=steps, at=now
         )
-        for closure, member in closures
+        for closure, member in leaving
     ]
 
 

@@ -272,7 +272,7 @@ def test_a_visit_that_puts_its_session_back_into_the_cache_meanwhile_is_forgotte
     store = SessionStore()
     store["_auth_user_id"] = str(alice.pk)
 
-    def visit_meanwhile(*_said):
+    def visit_meanwhile(*_said, **_how):
         cache.set(store.cache_key, store._session)
         return residue.Scan()
 
@@ -284,7 +284,7 @@ def test_a_visit_that_puts_its_session_back_into_the_cache_meanwhile_is_forgotte
 
 
 def test_a_session_written_in_the_last_moment_undoes_the_erasing(alice, now, monkeypatch):
-    def visit_meanwhile(*_said):
+    def visit_meanwhile(*_said, **_how):
         store = SessionStore()
         store["user_pk"] = str(alice.pk)
         store.save()

@@ -6,7 +6,7 @@ import structlog
 
 from accounts.services.residue import caches, database, files
 from accounts.services.residue.scan import Residue, Scan, shown
-from accounts.services.residue.traces import Traces, addresses_of
+from accounts.services.residue.traces import Traces, addresses_of, contacts_of
 
 log = structlog.get_logger(__name__)
 
@@ -41,4 +41,4 @@ def verify(traces: Traces, decided: Mapping[int, Mapping[str, int]] | None = Non
     return scan
 
 
-__all__ = ["Residue", "Scan", "Traces", "addresses_of", "search", "shown", "verify"]
+__all__ = ["Residue", "Scan", "Traces", "addresses_of", "contacts_of", "search", "shown", "verify"]

@@ -22,10 +22,12 @@ Pairs = list[tuple[str, int]]
 
 def addresses_of(members: Iterable[User]) -> list[str]:
     """List the numbers and addresses of these members, those they once added included."""
-    return sorted({contact for contact, _owner in _contacts(list(members))})
+    return sorted({contact for contact, _owner in contacts_of(members)})
 
 
-def _contacts(members: list[User]) -> Pairs:
+def contacts_of(members: Iterable[User]) -> Pairs:
+    """List the same with whose each is, by one query."""
+    members = list(members)
     own = [(to, member.pk) for member in members for to in (member.phone, member.email) if to]
     return own + list(EmailAddress.objects.filter(user__in=members).values_list("email", "user_id"))
 
@@ -51,7 +53,7 @@ class Traces:
     def __init__(self, members: Iterable[User]) -> None:
         members = list(members)
         self.members = frozenset(member.pk for member in members)
-        contacts, tokens = _contacts(members), _tokens(members)
+        contacts, tokens = contacts_of(members), _tokens(members)
         mails = [(to, owner) for to, owner in contacts if "@" in to]
         odd = [(to, owner) for to, owner in mails if not is_plain(to)]
         self.finders: list[Callable[[str], Iterator[Hit]]] = [
