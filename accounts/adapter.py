@@ -158,7 +158,7 @@ class AccountAdapter(DefaultAccountAdapter):
             to=email,
             subject=mail.subject,
             body=mail.body,
-            member=User.objects.filter(email=email.lower()).first(),
+            member=User.objects.sealed().filter(email=email.lower()).first(),
             valid_for=CODE_VALID if "code" in context else None,
             now=timezone.now(),
         )

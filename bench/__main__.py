@@ -1,7 +1,8 @@
 """`python -m bench [name]`: what a page costs, as a ratio to what any page costs here.
 
 Each entry prints `name ratio goal ok` or `name ratio goal short`. A ratio is one of medians over alternating rounds of
-the same run; its unit is CPU seconds of the server's processes per request, never wall time.
+the same run; its unit is CPU seconds of the server's processes per request, never wall time. `unknown_account_*` add
+those of the database, and divide the dearer answer by the other: 1 tells a stranger nothing.
 """
 
 import os

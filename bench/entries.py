@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import record
+from bench import record, strangers
 from bench.floor import floor_of
 from bench.server import Request, Server, running
 
@@ -93,6 +93,9 @@ ENTRIES = [
     Entry("me", 1.5, page("/me/")),
     Entry("catalogue_signed_out", 1.0, page("/courses/", signed_in=False)),
     Entry("sign_in", 2.0, sign_in),
+    Entry("unknown_account_password", 1.05, strangers.told_by("/account/login/", expect=200, password="a wrong one")),
+    Entry("unknown_account_code", 1.05, strangers.told_by("/account/login/code/", expect=302)),
+    Entry("unknown_account_reset", 1.05, strangers.told_by("/account/password/reset/", expect=302)),
     Entry("consent_checks", 1.05, added_by(CHECKS)),
     Entry("visits", 1.03, added_by(VISITS)),
     Entry("consent_append", 1.5, lambda *_: record.ratio()),

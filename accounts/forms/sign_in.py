@@ -4,10 +4,12 @@ import time
 from typing import Any
 
 from allauth.account import forms as allauth_forms
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
-from allauth.core import context
+from allauth.core import context, ratelimit
 from django import forms
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.functional import lazy
 from django.utils.html import format_html
@@ -16,7 +18,7 @@ from django.utils.safestring import SafeString
 from accounts.forms.contact import cleaned_contact, refuse_when_flooded, refuse_when_too_soon
 from accounts.models import User
 
-HOW_TO_CHOOSE = "至少 10 位，不要只用数字，也不要用常见的密码"
+HOW_TO_CHOOSE = "至少 10 位，不要只用数字，也不要用常见的词、生日、连续的键或自己的手机号"
 CODE_COUNTS_FOR = 600  # seconds
 
 
@@ -38,9 +40,17 @@ def login_field() -> forms.CharField:
     return forms.CharField(label="手机号或邮箱", max_length=254, widget=widget)
 
 
-def has_proven(user: User, email: str) -> bool:
-    """Tell whether an address is a member's own; who only typed it must not be let in by its owner's code."""
-    return not EmailAddress.objects.filter(user=user, email=email, verified=False).exists()
+def owner_of(email: str) -> User | None:
+    """Find whose proven address this is; who only typed it must not be let in by its owner's code.
+
+    Asks as much about nobody's address as about somebody's: how long it takes tells no one who is a member.
+    """
+    claims = dict(EmailAddress.objects.filter(email=email).values_list("user_id", "verified"))
+    proven = [member for member, verified in claims.items() if verified]
+    found = User.objects.sealed().filter(Q(pk__in=proven) | Q(email=email), is_active=True)
+    # An account whose address was never asked about, such as a colleague's, is its owner's unless somebody proved it.
+    owners = [member for member in found if claims.get(member.pk, True)]
+    return max(owners, key=lambda member: member.pk in claims, default=None)
 
 
 class LoginForm(allauth_forms.LoginForm):
@@ -83,9 +93,10 @@ class RequestLoginCodeForm(OneContactMixin, allauth_forms.RequestLoginCodeForm):
         self._user: User | None = None
 
     def clean_email(self) -> str:
-        email: str = super().clean_email()
-        if self._user is not None and not has_proven(self._user, email):
-            self._user = None
+        email: str = self.cleaned_data["email"]
+        if not ratelimit.consume(context.request, action="request_login_code", key=email):
+            raise get_adapter().validation_error("too_many_login_attempts")
+        self._user = owner_of(email)
         return email
 
 
@@ -93,8 +104,9 @@ class ResetPasswordForm(OneContactMixin, allauth_forms.ResetPasswordForm):
     users: list[User]
 
     def clean_email(self) -> str:
-        email: str = super().clean_email().lower()
-        self.users = [user for user in self.users if has_proven(user, email)]
+        email: str = self.cleaned_data["email"]
+        owner = owner_of(email)
+        self.users = [owner] if owner else []
         return email
 
     def clean_phone(self) -> str:
