@@ -16,7 +16,7 @@ from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import Export, User
-from accounts.models.export import MOST_A_DAY
+from accounts.models.export import MOST_A_DAY, place
 from accounts.services.bundle import write_bundle
 from consent import inventory
 
@@ -101,7 +101,19 @@ def _claim(now: datetime) -> Export | None:
     export.state, export.next_attempt_at = State.BUILDING, now + LEASE
     export.total = sum(rows for _kind, rows in inventory.counts(member_id=export.member_id))
     export.save(update_fields=["attempts", "state", "next_attempt_at", "total"])
+    _drop_leftover(export)
     return export
+
+
+def _drop_leftover(export: Export) -> None:
+    """Delete the file of a worker that died between storing it and saying so; under the row's lock nobody stores one.
+
+    No row would name it, and it would outlive its seven days.
+    """
+    try:
+        export.file.storage.delete(place(export, ""))
+    except OSError as error:
+        log.warning("export.leftover_stays", error=type(error).__name__)
 
 
 def _build(export: Export) -> int:
