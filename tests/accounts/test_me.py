@@ -4,16 +4,18 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts import inbox, services, sms
 from accounts.phone import masked, masked_email
 from consent import inventory
-from tests.factories import make_phone_member, sign_in
+from tests.factories import make_case, make_member, make_order, make_phone_member, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -90,6 +92,34 @@ def test_the_page_asks_the_database_as_often_for_twenty_rows_as_for_one(
         client.get("/me/")
         with django_assert_max_num_queries(6):
             client.get("/me/")
+
+
+def visit_often(member, times):
+    """Have a member ask for a page every minute, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO accounts_visit (member_id, at, path, browser, language)"
+            " SELECT %s, now() - n * interval '1 minute', '/courses/', '', '' FROM generate_series(1, %s) n",
+            [member.pk, times],
+        )
+
+
+def order_complain_and_sign_in_twenty_times(member, now):
+    for number in range(20):
+        make_order(member=member)
+        make_case(member=member)
+        key, device = f"key-{number}", {"ip": "127.0.0.1", "user_agent": "Firefox", "last_seen_at": now}
+        UserSession.objects.create(user=member, session_key=key, **device)
+
+
+def test_the_page_asks_a_member_of_many_years_no_more_than_a_new_one(client, documents, now, queries):
+    new, reader, buyer = (make_member() for _ in range(3))
+    visit_often(reader, 200_000)
+    order_complain_and_sign_in_twenty_times(buyer, now)
+    asked = [queries("/me/") for member in (new, reader, buyer) if sign_in(client, member)]
+    assert asked[0] == asked[1] == asked[2] <= 6
+    assert words(client.get("/me/")).count("<dd>20 条") >= 3
+    assert "<dd>200000 条" in words(sign_in(client, reader).get("/me/"))
 
 
 def test_a_member_gives_their_name_and_takes_it_back(client, alice):
