@@ -16,6 +16,7 @@ from accounts import services
 from accounts.forms.contact import refuse_when_flooded, refuse_when_too_soon
 from accounts.forms.sign_in import HOW_TO_CHOOSE, without_placeholders
 from accounts.models import User
+from accounts.validators import refuse_own
 from consent import origin
 from consent.forms import AgreementFormMixin
 from consent.models import Document
@@ -70,11 +71,21 @@ class SignupForm(JoiningMixin, allauth_forms.SignupForm):
 
     def clean(self) -> dict[str, Any]:
         """Treat a contact that may not come back like one that is taken: only its owner is told why."""
-        cleaned = super().clean()
+        self._refuse_own_number()
+        cleaned: dict[str, Any] = super().clean()
         contact = cleaned.get(self.kind)
         if contact and services.excluded_until(contact=contact):
             self.account_already_exists = True
         return cleaned
+
+    def _refuse_own_number(self) -> None:
+        """Refuse a password made of one's own number: allauth's check of it knows none at sign-up."""
+        phone, password = self.cleaned_data.get("phone"), self.cleaned_data.get("password1")
+        if phone and password:
+            try:
+                refuse_own(password, [phone])
+            except forms.ValidationError as reason:
+                self.add_error("password1", reason)
 
     def _clean_contact(self, contact: str) -> str:
         refuse_when_flooded(contact)
