@@ -1,5 +1,7 @@
 """Plants a word in every personal field of every model that the inventory knows, and looks for it everywhere."""
 
+import base64
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -104,7 +106,13 @@ def is_telling(f: models.Field) -> bool:
 
 def everything_stored() -> str:
     """Return all that the database, Redis and the upload directory hold, as text; bytes as hexadecimal beside it."""
-    return "\n".join([*tables(), *in_redis(), *files()])
+    return "\n".join(what_is_where().values())
+
+
+def what_is_where() -> dict[str, str]:
+    """Return the same by where it is."""
+    places = {"tables": tables, "keys and values": in_redis, "names of files": names_of_files, "files": files}
+    return {place: "\n".join(read()) for place, read in places.items()}
 
 
 def tables() -> list[str]:
@@ -135,15 +143,29 @@ def readable(client: redis.Redis, key: bytes) -> str:
         b"set": client.smembers,
         b"list": lambda key: client.lrange(key, 0, -1),
         b"zset": lambda key: client.zrange(key, 0, -1),
+        b"stream": client.xrange,
         b"none": lambda key: b"",  # it has expired since it was listed
     }
     value = reads[client.type(key)](key)
-    return value.decode(errors="replace") if isinstance(value, bytes) else repr(value)
+    said = value.decode(errors="replace") if isinstance(value, bytes) else repr(value)
+    return "\n".join([said, *filter(None, map(unwrapped, re.findall("[0-9A-Za-z+/]{20,}={0,2}", said)))])
+
+
+def unwrapped(said: str) -> str:
+    """Read what Celery writes in base64."""
+    try:
+        return base64.b64decode(said).decode()
+    except ValueError:
+        return ""
+
+
+def names_of_files() -> list[str]:
+    return [str(path) for path in Path(settings.MEDIA_ROOT).rglob("*")]
 
 
 def files() -> list[str]:
-    root = Path(settings.MEDIA_ROOT)
-    return [f"{path} {path.read_bytes().decode(errors='replace')}" for path in root.rglob("*") if path.is_file()]
+    every = Path(settings.MEDIA_ROOT).rglob("*")
+    return [path.read_bytes().decode(errors="replace") for path in every if path.is_file()]
 
 
 def everything_sealed() -> str:

@@ -117,6 +117,7 @@ def is_planted(value: object) -> bool:
 def test_a_word_planted_everywhere_is_nowhere_after_leaving(documents, workers):
     alice, bob = member_with(WORD, PHONE), member_with(BOBS, "+8613700000000")
     before = canaries.everything_stored() + canaries.everything_sealed()
+    assert [place for place, said in canaries.what_is_where().items() if WORD.lower() not in said.lower()] == []
     traces = [WORD, WORD.lower(), PHONE[3:], str(alice.media_prefix), hash_of_phone(PHONE).hex()]
     assert [trace for trace in traces if trace not in before] == []  # it could leak
     bobs = canaries.belongings(bob)
