@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import record, strangers
+from bench import record, scan, strangers
 from bench.floor import floor_of
 from bench.server import Request, Server, running
 
@@ -101,4 +101,5 @@ ENTRIES = [
     Entry("consent_append", 1.5, lambda *_: record.ratio()),
     Entry("consent_append_queue", 1.5, lambda *_: record.ratio_of_the_slow()),
     Entry("consent_append_of_2ms", 1.0, lambda *_: record.milliseconds() / 2.0),
+    Entry("scan_of_1000_members", 3.0, lambda *_: scan.ratio()),
 ]
