@@ -85,6 +85,14 @@ class SealedMixin(EncryptedMixin):
     def get_lookup(self, lookup_name: str) -> type[Lookup] | None:
         return OnlyNone if lookup_name == "exact" else super().get_lookup(lookup_name)
 
+    def text_of(self, value: bytes | memoryview) -> str:
+        """Read ciphertext as the text that was sealed, written as JSON.
+
+        :raises UnreadableCiphertext: for an unknown version or key
+        :raises django_cryptography.utils.crypto.InvalidToken: when it was changed
+        """
+        return self._fernet.decrypt(bytes(value)).decode()
+
     def _dump(self, value: object) -> bytes:
         return self._fernet.encrypt(json.dumps(value, cls=DjangoJSONEncoder, ensure_ascii=False))
 

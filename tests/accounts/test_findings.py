@@ -9,12 +9,14 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from accounts import services, tasks
 from accounts.models import Closure, Message, Profile, ResidueFinding, User
 from accounts.services import findings
-from tests.factories import make_member, make_staff, sign_in
+from complaints.models import Entry
+from tests.factories import make_case, make_member, make_staff, sign_in
 
 pytestmark = pytest.mark.django_db
 
@@ -69,6 +71,18 @@ def staffs_note(bob):
     return LogEntry.objects.create(user=make_staff(), action_flag=CHANGE, object_repr="", change_message=f"问过 {MAIL}")
 
 
+def a_complaint(bob):
+    return make_case(member=bob, body=f"林医生（{MAIL}）没有回我")
+
+
+def an_answer(bob):
+    return Entry.objects.create(case=make_case(member=bob), voice="staff", body=f"已问过 {MAIL}", at=timezone.now())
+
+
+def who_never_signed_in(bob):
+    return make_case(body=f"请转告 {MAIL}")
+
+
 def an_address(bob):
     return EmailAddress.objects.create(user=bob, email=MAIL, verified=True)
 
@@ -84,6 +98,9 @@ def a_file(bob):
     ("say", "place"),
     [
         (staffs_note, "django_admin_log.change_message"),
+        (a_complaint, "complaints_entry.body"),
+        (an_answer, "complaints_entry.body"),
+        (who_never_signed_in, "complaints_entry.body"),
         (an_address, "account_emailaddress.email"),
         (a_file, "media.name"),
     ],
@@ -94,6 +111,20 @@ def test_whatever_belongs_to_somebody_else_asks_for_a_decision(lin, bob, officer
     finding = ResidueFinding.objects.get()
     assert finding.place == place
     decide(finding, officer, now)
+    assert purge(now).state == "done"
+
+
+def test_who_has_typed_the_same_number_and_not_proved_it_stands_in_nobodys_way(lin, now):
+    for member in (lin, make_member()):
+        member.set_phone("+8613800138000", verified=member == lin)
+        member.save()
+    assert purge(now).state == "done"
+
+
+def test_what_no_key_opens_any_more_tells_nothing(lin, bob, now):
+    case = make_case(member=bob, subject=MAIL)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE complaints_case SET subject = substr(subject, 1, 60) WHERE id = %s", [case.pk])
     assert purge(now).state == "done"
 
 

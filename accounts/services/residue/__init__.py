@@ -1,4 +1,7 @@
-"""Looking for a member's identifiers in everything that is stored: the database, files, Redis."""
+"""Looking for a member's identifiers in everything that is stored: the database, files, Redis.
+
+What is sealed is opened for it: what one member writes about another in a complaint is ciphertext to everybody else.
+"""
 
 from collections.abc import Mapping
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -9,12 +10,13 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+from django_cryptography.utils.crypto import InvalidToken
 from psycopg import sql
 
 from accounts.services.residue.scan import Scan
 from accounts.services.residue.traces import Traces
 from consent import inventory
-from consent.fields import SubjectKey
+from consent.fields import SealedMixin, SubjectKey
 
 AT_ONCE = 1000  # rows
 # Every column that could show plain text: of text's kinds, of types that are written as text, lists of any.
@@ -55,6 +57,17 @@ class Table:
         said = self.model and inventory.declaration(self.model)
         return inventory.entry_of(self.model, said) if self.model and said else None
 
+    @cached_property
+    def sealed(self) -> dict[int, SealedMixin]:
+        """Tell which columns hold ciphertext that our keys open.
+
+        Not those of the members themselves: who has only typed a number, and may yet prove it, says it of themselves.
+        """
+        if self.entry is None or self.entry.owner == "pk":
+            return {}
+        fields = {f.column: f for f in self.entry.model._meta.concrete_fields if isinstance(f, SealedMixin)}
+        return {i: fields[name] for i, (name, _kind) in enumerate(self.columns) if name in fields}
+
     def place(self, column: int) -> str:
         table = self.name if self.is_ours else f"{self.schema}.{self.name}"
         return f"{table}.{self.columns[column][0]}"
@@ -79,7 +92,7 @@ def search(traces: Traces, scan: Scan) -> None:
 def _search(table: Table, traces: Traces, scan: Scan) -> None:
     found: dict[Any, set[tuple[int, int]]] = defaultdict(set)  # row -> column, member
     for rows in _rows(table):
-        places, texts = _texts(rows)
+        places, texts = _texts(rows, table.sealed)
         for i, owners in traces.found_among(texts):
             key, column = places[i]
             found[key].update((column, owner) for owner in owners)
@@ -92,14 +105,19 @@ def _search(table: Table, traces: Traces, scan: Scan) -> None:
             scan.note([owner], table.place(column), is_others=key in others)
 
 
-def _texts(rows: list[tuple[Any, ...]]) -> tuple[list[tuple[Any, int]], list[str]]:
+def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple[list[tuple[Any, int]], list[str]]:
     """Take rows apart into texts, with the row and the column of each."""
     cells = [(key, column, value) for key, *values in rows for column, value in enumerate(values) if value]
-    return [(key, column) for key, column, _value in cells], [_text(value) for _key, _column, value in cells]
+    texts = [value if isinstance(value, str) else _text(value, sealed.get(column)) for _key, column, value in cells]
+    return [(key, column) for key, column, _value in cells], texts
 
 
-def _text(value: str | bytes | memoryview) -> str:
-    return value if isinstance(value, str) else bytes(value).decode(errors="replace")
+def _text(value: bytes | memoryview, seal: SealedMixin | None) -> str:
+    """Read bytes as text, unsealed if they are; what no key opens any more tells nothing."""
+    with suppress(InvalidToken, ValueError):
+        if seal is not None:
+            return seal.text_of(value)
+    return bytes(value).decode(errors="replace")
 
 
 def _of_others(entry: inventory.Entry | None, keys: Collection[Any], leaving: Collection[int]) -> set[Any]:
