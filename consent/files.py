@@ -9,7 +9,7 @@ from urllib.parse import quote
 from django.conf import settings
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils.cache import get_conditional_response
+from django.utils.cache import get_conditional_response, patch_vary_headers
 from django.utils.http import http_date, parse_http_date_safe
 
 CHUNK = 64 * 1024
@@ -25,6 +25,8 @@ CONTENT_TYPES = {
 RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 # Each time the browser asks whether the person may still see it; when they may, nothing is sent twice.
 ASK_EACH_TIME = "private, no-cache"
+# On a tab of its own a picture is a page, and Back brings a page out of memory without asking anybody.
+KEEP_NOTHING = "private, no-store"
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -63,7 +65,16 @@ def respond(request: HttpRequest, field: FieldFile, *, cache: str = ASK_EACH_TIM
     if response.status_code < 300:
         response["Content-Type"] = content_type(stored.name)
     response["Cache-Control"] = cache
+    if cache == ASK_EACH_TIME:
+        _keep_from_history(request, response)
     return response
+
+
+def _keep_from_history(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Let no button of the browser show again what its owner, or we, have closed since."""
+    patch_vary_headers(response, ["Cookie", "Sec-Fetch-Dest"])
+    if request.headers.get("Sec-Fetch-Dest") == "document":
+        response["Cache-Control"] = KEEP_NOTHING
 
 
 def _stored(field: FieldFile) -> Stored:

@@ -114,18 +114,22 @@ class Visitor:
         self.page.goto(self.url + path)
         self.look()
 
-    def look(self) -> None:
-        """Check the page shown as a careful reader would: nothing for axe, no leaked template, one heading."""
-        self.look_at_admin()
+    def look(self, *, is_from_memory: bool = False) -> None:
+        """Check the page shown as a careful reader would: nothing for axe, no leaked template, one heading.
+
+        A page that Back or Forward may have brought out of memory is complete, and never loads.
+        """
+        self.look_at_admin(is_from_memory=is_from_memory)
         page = self.page
         assert page.locator("h1").count() == 1, page.url
         wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         assert not wide, f"{page.url} scrolls sideways"
 
-    def look_at_admin(self) -> None:
+    def look_at_admin(self, *, is_from_memory: bool = False) -> None:
         """Check what Django's own pages keep too."""
         page = self.page
-        page.wait_for_load_state()
+        if not is_from_memory:
+            page.wait_for_load_state()
         findings = Axe().run(page).response["violations"]
         told = [f"{v['id']}: {node['html'][:160]}" for v in findings for node in v["nodes"]]
         assert not told, f"{page.url}\n" + "\n".join(told)

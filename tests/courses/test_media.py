@@ -213,6 +213,15 @@ def test_files_are_asked_for_anew_each_time_and_never_kept_for_others(client, fi
     assert client.get(URL, HTTP_RANGE="bytes=0-9").headers["Cache-Control"] == "private, no-cache"
 
 
+def test_on_a_tab_of_its_own_a_file_is_kept_by_nothing(client, film):
+    answer = client.get(URL, HTTP_SEC_FETCH_DEST="document")
+    assert answer.headers["Cache-Control"] == "private, no-store"
+    within_a_page = client.get(URL, HTTP_SEC_FETCH_DEST="video")
+    assert within_a_page.headers["Cache-Control"] == "private, no-cache"
+    for kept_apart in ("Cookie", "Sec-Fetch-Dest"):
+        assert kept_apart in within_a_page.headers["Vary"]
+
+
 def test_no_stored_file_has_an_address_of_its_own(client, film):
     assert client.get(f"/media/{film.file.name}").status_code == 404
     assert client.get(f"/static/{film.file.name}").status_code == 404
