@@ -1,7 +1,7 @@
 """How allauth does things here: numbers, words, and mail and SMS that leave as rows."""
 
 import base64
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -114,7 +114,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_account_already_exists_sms(self, phone: str) -> None:
         if until := services.excluded_until(contact=phone):
-            self._send_sms(phone, "notice", _may_not_join(until))
+            self._send_sms(phone, "notice", services.may_not_join(until))
             return
         text = "您的手机号已有账号，请直接登录；忘记密码可用短信验证码登录。不是您本人操作请忽略。"
         self._send_sms(phone, "taken", text, member=User.objects.with_proven_phone(phone))
@@ -144,7 +144,12 @@ class AccountAdapter(DefaultAccountAdapter):
             return
         subject, mail = self.format_email_subject("现在不能注册"), Message.Channel.MAIL
         services.send_message(
-            channel=mail, to=email, subject=subject, body=_may_not_join(until), valid_for=CODE_VALID, now=timezone.now()
+            channel=mail,
+            to=email,
+            subject=subject,
+            body=services.may_not_join(until),
+            valid_for=CODE_VALID,
+            now=timezone.now(),
         )
 
     def format_email_subject(self, subject: str) -> str:
@@ -212,11 +217,6 @@ class AccountAdapter(DefaultAccountAdapter):
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Let an address go only while a proven number is left to sign in with."""
         return bool(email_address.user.phone_verified)
-
-
-def _may_not_join(until: datetime) -> str:
-    day = timezone.localtime(until).strftime("%Y年%-m月%-d日")
-    return f"这里的账号曾因违反服务协议被终止，{day}以前不能重新注册，不服的可以申诉。不是您本人操作请忽略。"
 
 
 def _typed(credentials: dict[str, Any]) -> str:

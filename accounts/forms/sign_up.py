@@ -119,6 +119,14 @@ class WeixinSignupForm(JoiningMixin, social_forms.SignupForm):
             del self.fields[contact]
         self.order_fields(["accept_agreement", "accept_privacy", "adult"])
 
+    def clean(self) -> dict[str, Any]:
+        """Turn away a WeChat that may not come back; whoever is here has just proven that it is theirs."""
+        cleaned: dict[str, Any] = super().clean()
+        contact = services.weixin_contact(self.sociallogin.account.uid)
+        if until := services.excluded_until(contact=contact):
+            self.add_error(None, services.may_not_join(until))
+        return cleaned
+
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """Make the account, its link and its acceptances together or not at all."""
         with transaction.atomic():

@@ -35,6 +35,7 @@ from accounts.services.linking import (
     hold_weixin,
     link_weixin,
     unlink_weixin,
+    weixin_contact,
     weixin_of,
 )
 from accounts.services.messages import (
@@ -70,7 +71,7 @@ from accounts.services.retention import (
 )
 from accounts.services.sessions import sign_out_everywhere
 from accounts.services.steering import AlreadyPaused, NotPaused, pause_purge, resume_purge, retry_closures
-from accounts.services.termination import NotTerminable, excluded_until, terminate
+from accounts.services.termination import NotTerminable, excluded_until, may_not_join, terminate
 from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
@@ -136,6 +137,7 @@ __all__ = [
     "kinds",
     "link_weixin",
     "lock",
+    "may_not_join",
     "may_publish_name",
     "member_of",
     "note_device",
@@ -164,6 +166,7 @@ __all__ = [
     "terminate",
     "time_without_success",
     "unlink_weixin",
+    "weixin_contact",
     "weixin_of",
     "withdraw_closure",
     "write_ledger",

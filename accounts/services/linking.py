@@ -34,9 +34,14 @@ def weixin_of(*, member: User) -> SocialAccount | None:
     return SocialAccount.objects.filter(user=member, provider=WEIXIN).order_by("pk").first()
 
 
+def weixin_contact(openid: str) -> str:
+    """Write a WeChat so that no number or address is written alike."""
+    return f"{WEIXIN}:{openid}"
+
+
 def hold_weixin(*, openid: str) -> User | None:
     """Make whoever else comes with this WeChat wait until the transaction ends; return whose it is."""
-    hold_contact(f"{WEIXIN}:{openid}")
+    hold_contact(weixin_contact(openid))
     link = SocialAccount.objects.filter(provider=WEIXIN, uid=openid).select_related("user").first()
     return link.user if link else None
 

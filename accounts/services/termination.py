@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.models import Closure, Exclusion, User
 from accounts.models.exclusion import digest_of_contact
 from accounts.services import closing
+from accounts.services.linking import weixin_contact, weixin_of
 from accounts.services.messages import notify
 
 APPEAL = "/complaints/"
@@ -34,7 +35,7 @@ def terminate(*, member: User, by: User, now: datetime) -> Closure:
     if not person.exclusions.exists():
         Exclusion.objects.bulk_create(
             Exclusion(digest=digest_of_contact(contact), member=person, decided_by=by, at=now)
-            for contact in _proven_contacts(person)
+            for contact in _ways_in(person)
         )
     closure = _final_closure(person, now=now)
     text = f"您的账号因违反服务协议被终止，明天删除。不服的，可以不登录提出申诉：{settings.SITE_URL}{APPEAL}"
@@ -57,12 +58,21 @@ def _final_closure(member: User, *, now: datetime) -> Closure:
     return closure
 
 
-def _proven_contacts(member: User) -> set[str]:
+def _ways_in(member: User) -> set[str]:
+    """List what a member has proven to own and could come back with."""
     addresses = EmailAddress.objects.filter(user=member, verified=True).values_list("email", flat=True)
-    return {*addresses, *([member.phone] if member.phone and member.phone_verified else [])}
+    link = weixin_of(member=member)
+    phone = [member.phone] if member.phone and member.phone_verified else []
+    return {*addresses, *phone, *([weixin_contact(link.uid)] if link else [])}
 
 
 def excluded_until(*, contact: str, now: datetime | None = None) -> datetime | None:
     """Tell until when a number or an address may not join; None when it may."""
     found = Exclusion.objects.of(contact, now=now or timezone.now()).first()
     return found.ends_at if found else None
+
+
+def may_not_join(until: datetime) -> str:
+    """Tell whoever owns a contact why it is refused."""
+    day = timezone.localtime(until).strftime("%Y年%-m月%-d日")
+    return f"这里的账号曾因违反服务协议被终止，{day}以前不能重新注册，不服的可以申诉。不是您本人操作请忽略。"

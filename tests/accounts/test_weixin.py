@@ -95,6 +95,15 @@ def who(client):
     return user if user.is_authenticated else None
 
 
+def test_a_wechat_whose_owner_was_shown_out_does_not_come_back(client, wechat, carol):
+    now = timezone.now()
+    services.terminate(member=linked(carol), by=make_staff(), now=now)
+    assert services.purge_due(now=now + timedelta(days=1)) == 1
+    scan(client, wechat)
+    assert "不能重新注册" in words(join(client))
+    assert not SocialAccount.objects.exists()
+
+
 def everything_about(openid: str) -> str:
     """Read whatever the tables of members and links hold."""
     rows = [*SocialAccount.objects.values(), *SocialToken.objects.values(), *User.objects.values()]
