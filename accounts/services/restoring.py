@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import DatabaseError, transaction
 
-from accounts.models import Closure, Erasure, User
+from accounts.models import Closure, Erasure, PurgePause, User
 from accounts.services import ledger, purge
 from accounts.services.sessions import sign_out_everywhere
 
@@ -71,7 +71,8 @@ def reapply(*, now: datetime) -> int:
     look_again()
     if left := ledger.missing():
         held = Closure.objects.filter(number__in=[line.number for line in left]).values_list("state", "step", "error")
-        raise NotErased(f"{len(left)} 个账号没有删完：{sorted(set(held))}")
+        pause = "；删除已暂停，请先在后台继续" if PurgePause.objects.standing().exists() else ""
+        raise NotErased(f"{len(left)} 个账号没有删完：{sorted(set(held))}{pause}")
     return len(told)
 
 

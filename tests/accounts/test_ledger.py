@@ -223,6 +223,16 @@ def test_what_cannot_be_erased_keeps_the_site_closed_and_is_told_without_its_dat
     assert not services.is_behind()
 
 
+def test_a_pause_that_the_backup_brought_back_is_named_and_ended_by_staff(restored, alice, now):
+    chief = make_member(is_staff=True)
+    services.pause_purge(by=chief, reason="存储故障", now=now)
+    with pytest.raises(services.NotErased, match="请先在后台继续"):
+        services.reapply_erasures(now=now)
+    assert User.objects.filter(pk=alice.pk).exists()
+    services.resume_purge(by=chief, now=now)
+    assert services.reapply_erasures(now=now) == 1
+
+
 def test_messages_to_who_had_gone_go_and_a_new_account_of_theirs_stays(alice, now):
     contact = alice.email
     backup = Backup()
