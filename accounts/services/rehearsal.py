@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import Closure
 from accounts.models.closure import UNDER_WAY, ClosureQuerySet
-from accounts.services import erasing
+from accounts.services import erasing, findings
 from accounts.services.purge import BATCH, kind_of
 from consent.expiry import briefly
 
@@ -61,8 +61,9 @@ def _erase_and_undo(ids: list[int], now: datetime) -> list[Counter[str]]:
         batch = list(_due(now).filter(pk__in=ids).claimed().select_related("member"))
         _bring_to_last_step([closure.pk for closure in batch])
         members = [closure.member for closure in batch if closure.member is not None]
+        erasing.keep_traces(members)
         erasing.end_sessions(members)
-        tallies, _scan = erasing.erase_and_verify(members, is_rehearsal=True)
+        tallies, _scan = erasing.erase_and_verify(members, findings.decided_of(batch), is_rehearsal=True)
         transaction.set_rollback(True)
     return list(tallies.values())
 

@@ -286,3 +286,15 @@ def test_another_role_neither_sees_nor_decides(lin, said, client, settings, now)
     assert client.get(address).status_code == 403
     assert client.post(address, {"decision": "kept", "reason": WHY}).status_code == 403
     assert ResidueFinding.objects.undecided().exists()
+
+
+def test_a_rehearsal_knows_what_was_decided(lin, said, officer, now):
+    purge(now)
+    decide(ResidueFinding.objects.get(), officer, now)
+    before = Closure.objects.values().get()
+    assert before["state"] != "done"
+    later = now + timedelta(days=2)
+    rehearsal = services.rehearse_purge(now=later)
+    assert (rehearsal.closures, rehearsal.failures) == (1, [])
+    assert Closure.objects.values().get() == before
+    assert purge(later).state == "done"
