@@ -89,7 +89,8 @@ class SealedMixin(EncryptedMixin):
         """Read ciphertext as the text that was sealed, written as JSON.
 
         :raises UnreadableCiphertext: for an unknown version or key
-        :raises django_cryptography.utils.crypto.InvalidToken: when it was changed
+        :raises django.core.signing.BadSignature: when it was changed
+        :raises django_cryptography.utils.crypto.InvalidToken: when it is no ciphertext at all
         """
         return self._fernet.decrypt(bytes(value)).decode()
 

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from django.apps import apps
+from django.core.signing import BadSignature
 from django.db import connection, models
 from django_cryptography.utils.crypto import InvalidToken
 from psycopg import sql
@@ -114,7 +115,7 @@ def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple
 
 def _text(value: bytes | memoryview, seal: SealedMixin | None) -> str:
     """Read bytes as text, unsealed if they are; what no key opens any more tells nothing."""
-    with suppress(InvalidToken, ValueError):
+    with suppress(InvalidToken, BadSignature, ValueError):
         if seal is not None:
             return seal.text_of(value)
     return bytes(value).decode(errors="replace")
