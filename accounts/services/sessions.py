@@ -123,9 +123,17 @@ class _Mention:
         self.ids = {str(member.pk) for member in members}
         self.traces = Traces(members)
 
-    def __call__(self, value: object) -> bool:
+    def __call__(self, data: object) -> bool:
+        words: list[str] = []
+        return self._is_theirs(data, words) or self.traces.are_in(*words)
+
+    def _is_theirs(self, value: object, words: list[str]) -> bool:
+        """Tell whether it says whose it is; collect what else it says."""
         if isinstance(value, dict):
-            return any((key in KEYS_OF_PEOPLE and str(v) in self.ids) or self(v) for key, v in value.items())
+            said = value.items()
+            return any((key in KEYS_OF_PEOPLE and str(v) in self.ids) or self._is_theirs(v, words) for key, v in said)
         if isinstance(value, list | tuple):
-            return any(self(v) for v in value)
-        return isinstance(value, str) and self.traces.are_in(value)
+            return any(self._is_theirs(v, words) for v in value)
+        if isinstance(value, str):
+            words.append(value)
+        return False

@@ -67,9 +67,9 @@ class Traces:
     def __repr__(self) -> str:
         return "<Traces>"  # a traceback or a log that shows it names nobody
 
-    def are_in(self, text: str) -> bool:
+    def are_in(self, *texts: str) -> bool:
         """Tell whether a text betrays any of them; their names do not count."""
-        return next(self.found_among([text]), None) is not None
+        return next(self.found_among(texts), None) is not None
 
     def found_among(self, texts: Sequence[str]) -> Iterator[tuple[int, Owners]]:
         """Find which of these texts betrays whom, in one go over all of them."""
