@@ -52,10 +52,11 @@ class ProofForm(forms.Form):
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
         self._count_try()
-        right = services.code_is_right(pending=cast(Pending, self.pending), code=code, now=timezone.now())
-        self.request.session[pending_key(self.act)] = self.pending
-        if not right:
+        key = pending_key(self.act)
+        if not services.code_is_right(pending=cast(Pending, self.pending), code=code, now=timezone.now()):
+            self.request.session[key] = self.pending
             raise forms.ValidationError("验证码不正确或已过期，可以重新获取", code="wrong")
+        self.request.session.pop(key, None)  # it proves one act, once
         return code
 
     def clean(self) -> dict[str, Any]:

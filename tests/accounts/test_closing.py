@@ -183,6 +183,17 @@ def test_a_code_is_tried_five_times_at_most(door, alice):
     assert not User.objects.get(pk=alice.pk).is_closing
 
 
+def test_a_code_proves_one_act_once(door, alice, now):
+    door.post("/me/prove/close/", {"channel": "mail"})
+    code = code_sent_to(alice)
+    door.post(CLOSE + "?with=code", {"code": code})
+    services.withdraw_closure(member=alice, now=now)
+    again = signed_in(alice)
+    again.cookies.update(door.cookies)
+    again.post(CLOSE + "?with=code", {"code": code})
+    assert not Closure.objects.live().exists()
+
+
 def test_a_code_is_not_sent_twice_in_a_minute_and_never_elsewhere(door, alice):
     door.post("/me/prove/close/", {"channel": "mail"})
     page = door.post("/me/prove/close/", {"channel": "mail"}, follow=True)
