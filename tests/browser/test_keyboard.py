@@ -46,11 +46,11 @@ class Keyboard:
     def here(self) -> str:
         return self.page.evaluate(NAME)
 
-    def tab_to(self, name: str) -> None:
+    def tab_to(self, name: str, *, by: str = "Tab") -> None:
         for _ in range(MOST_STOPS):
             if re.search(name, self.here()):
                 return
-            self.page.keyboard.press("Tab")
+            self.page.keyboard.press(by)
             self._is_seen()
         raise AssertionError(f"no way to {name}")
 
@@ -106,15 +106,17 @@ def mend_what_the_summary_names(doctor: Visitor, keys: Keyboard) -> None:
     """Follow each link of the summary to the box it is about."""
     page = doctor.page
     expect(page.get_by_role("alert")).to_be_focused()
+    way = "Tab"
     for words, box in (("需要同意《服务协议》", "服务协议"), ("未满 18 周岁不能注册", "年满 18")):
-        page.evaluate("document.querySelector('.error-summary').focus()")
-        keys.press(f"^a {words}", "Enter")
+        keys.tab_to(f"^a {words}", by=way)
+        page.keyboard.press("Enter")
+        way = "Shift+Tab"
         assert re.search(f"^checkbox .*{box}", keys.here()), "the link leads to its box"
         page.keyboard.press("Space")
         expect(page.get_by_role("checkbox", name=re.compile(box))).to_be_checked()
     expect(page.get_by_role("checkbox", name=re.compile("隐私政策"))).to_be_checked()
-    page.evaluate("document.querySelector('.error-summary').focus()")
-    keys.write("^password 密码", PASSWORD)
+    keys.tab_to("^password 密码", by="Shift+Tab")
+    page.keyboard.type(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/account/phone/verify/")
     doctor.look()
