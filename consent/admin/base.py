@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 # What the admin's own filters and date lists put behind a field's name.
-ENDINGS = frozenset({"exact", "id", "pk", "in", "isnull", "gt", "gte", "lt", "lte", "year", "month", "day"})
+ENDINGS = frozenset({"exact", "id", "isempty", "pk", "in", "isnull", "gt", "gte", "lt", "lte", "year", "month", "day"})
 
 
 class UnguessableAdmin(admin.ModelAdmin[Any]):

@@ -27,7 +27,10 @@ def test_the_process_is_up_without_asking_anybody(client, django_assert_num_quer
 def test_everything_works_when_clock_and_worker_have_a_pulse(client):
     heartbeat()
     answer = client.get("/readyz")
-    assert answer.json() == {"status": "ok", "parts": {"database": "ok", "redis": "ok", "jobs": "ok", "messages": "ok"}}
+    assert answer.json() == {
+        "status": "ok",
+        "parts": {"database": "ok", "ledger": "ok", "redis": "ok", "jobs": "ok", "messages": "ok"},
+    }
     assert "no-store" in answer["Cache-Control"]
 
 
@@ -38,7 +41,13 @@ def test_no_pulse_for_a_minute_is_down(client, age):
     answer = client.get("/readyz")
     assert answer.status_code == 503
     said = answer.json()["parts"]
-    assert said == {"database": "ok", "redis": "ok", "jobs": "no pulse of clock and worker", "messages": "ok"}
+    assert said == {
+        "database": "ok",
+        "ledger": "ok",
+        "redis": "ok",
+        "jobs": "no pulse of clock and worker",
+        "messages": "ok",
+    }
 
 
 def test_a_message_that_nobody_takes_up_is_told(client, now):
