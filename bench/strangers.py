@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from bench.entries import People
 
 # Each contact is asked about once at each address: nobody meets the limit of a day, and all limits count as ever.
-PAIRS = 140
-WARM_UP = 20
+PAIRS = 240
+WARM_UP = 40
 KNOWN, UNKNOWN = "known", "other"
 
 
