@@ -17,16 +17,6 @@ AT_ONCE = 2_000
 LONGEST_SWEEP = 120  # seconds
 
 
-def expire(*, now: datetime) -> Counter[str]:
-    """Delete what has outlived its term; return how many rows went, by label."""
-    gone: Counter[str] = Counter()
-    end = monotonic() + LONGEST_SWEEP
-    for kind in entries():
-        for batch in expire_kind(kind, now=now, end=end):
-            gone.update(batch)
-    return gone
-
-
 def expire_kind(kind: Entry, *, now: datetime, end: float) -> Iterator[Counter[str]]:
     """Delete what has outlived its term of one kind, batch by batch; yield how many rows each was, by label.
 

@@ -1,7 +1,7 @@
 """Whether a manifest can be held to: well formed, pointing into its text, and the same as what the tables hold."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from consent import inventory
@@ -18,7 +18,7 @@ def problems(manifest: Any, *, body: str) -> list[str]:
 
 def mismatches(manifest: Manifest) -> list[str]:
     """Say in words where what is promised and what the tables hold are not the same."""
-    promised = holdings([manifest])
+    promised = holdings(manifest)
     held = {entry.label: entry for entry in inventory.entries()}
     return [
         *(f"承诺清单没有写“{held[label].name}”（{label}）" for label in sorted(held.keys() - promised.keys())),
@@ -58,12 +58,13 @@ def _problems(number: int, promise: Mapping[str, Any], body: str) -> Iterator[st
     if not _is_list(data, dict):
         yield f"第 {number} 条的 data 应当是一个列表"
         return
+    labels = {entry.label for entry in inventory.entries()}
     for one in data:
         if not isinstance(one.get("kind"), str) or not _is_term(one.get("kept")):
             yield f"第 {number} 条的数据要写明 kind，kept 写“{ACCOUNT}”“30 天”“3 年”或“{FOR_GOOD}”"
         if not _is_list(one.get("fields", []), str) or ("model" in one) != ("fields" in one):
             yield f"第 {number} 条的数据要同时写 model 和 fields，或者都不写"
-        elif "model" in one and one["model"] not in {entry.label for entry in inventory.entries()}:
+        elif "model" in one and one["model"] not in labels:
             yield f"第 {number} 条的 model {one['model']} 不在个人信息清单里"
     if promise.get("touches", "holders") != "holders":
         yield f"第 {number} 条的 touches 只能写 holders，或者不写"
@@ -87,11 +88,10 @@ def _is_term(value: Any) -> bool:
     return value in (ACCOUNT, FOR_GOOD) or (isinstance(value, str) and TERM.fullmatch(value) is not None)
 
 
-def holdings(manifests: Iterable[Manifest]) -> dict[str, tuple[str, str, frozenset[str]]]:
-    """Read what manifests promise of each model: clause, term, fields."""
+def holdings(manifest: Manifest) -> dict[str, tuple[str, str, frozenset[str]]]:
+    """Read what a manifest promises of each model: clause, term, fields."""
     return {
         one["model"]: (promise["clause"], one["kept"], frozenset(one["fields"]))
-        for manifest in manifests
         for promise in manifest
         for one in promise.get("data", [])
         if "model" in one

@@ -1,7 +1,7 @@
 """What can be done with a member: reach them, take them in, let them go."""
 
 from accounts.closing import NotYet
-from accounts.services.alarming import alarm_late_closures, officers
+from accounts.services.alarming import alarm_late_closures
 from accounts.services.alerts import LinkIsSpent, alert, lock, member_of
 from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
@@ -14,6 +14,7 @@ from accounts.services.closing import (
     delete_now,
     withdraw_closure,
 )
+from accounts.services.colleagues import colleagues
 from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
 from accounts.services.devices import devices_of, drop_ended_sessions, end_device, note_device
 from accounts.services.exporting import (
@@ -111,6 +112,7 @@ __all__ = [
     "build_due_exports",
     "close_account",
     "code_is_right",
+    "colleagues",
     "contacts_of",
     "days_left",
     "decide_finding",
@@ -143,7 +145,6 @@ __all__ = [
     "note_device",
     "note_visit",
     "notify",
-    "officers",
     "pause_purge",
     "profile_of",
     "purge_due",

@@ -4,25 +4,18 @@ from datetime import datetime
 
 import structlog
 from django.conf import settings
-from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
-from django.db.models import QuerySet
 from django.urls import reverse
 
-from accounts.models import Closure, Message, User
+from accounts.models import Closure, Message
 from accounts.services.closing import PROMISE, REMIND_BEFORE, days_left, in_words
+from accounts.services.colleagues import colleagues
 from accounts.services.messages import notify, send_message
 
 MAY_ACT = "accounts.retry_closure"
 AT_ONCE = 100  # lines of one mail
 
 log = structlog.get_logger(__name__)
-
-
-def officers() -> QuerySet[User]:
-    """List who answers for personal data, told by what they may do."""
-    able = ModelBackend().with_perm(MAY_ACT, is_active=True)
-    return able.filter(is_staff=True, closing_at=None).order_by("pk")
 
 
 def alarm_late_closures(*, now: datetime) -> int:
@@ -50,7 +43,7 @@ def _write(closures: list[Closure], now: datetime) -> None:
     subject = f"有注销即将违背 {PROMISE.days} 天的承诺"
     where = settings.SITE_URL + reverse("admin:accounts_closure_changelist")
     text = "\n".join([f"{subject}：", *(_line(closure, now) for closure in closures), where])
-    for person in officers():
+    for person in colleagues(who_may=MAY_ACT):
         if person.email:
             headed, mail = f"【{settings.SITE_NAME}】{subject}", Message.Channel.MAIL
             send_message(channel=mail, to=person.email, subject=headed, body=text, member=person, now=now)

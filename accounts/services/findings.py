@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts.models import Closure, ResidueFinding, User
 from accounts.services import residue
+from accounts.services.colleagues import colleagues
 from accounts.services.messages import notify
 
 MAY_DECIDE = "accounts.decide_residuefinding"
@@ -28,12 +27,6 @@ class AlreadyDecided(Exception):
 
 class NotADecision(ValueError):
     """What stays must stay for a reason, and the reason must not repeat what it is about."""
-
-
-def officers() -> QuerySet[User]:
-    """List who may decide."""
-    able = ModelBackend().with_perm(MAY_DECIDE, is_active=True, include_superusers=False)
-    return able.filter(is_staff=True, closing_at=None).order_by("pk")
 
 
 def decided_of(closures: Iterable[Closure]) -> dict[int, dict[str, int]]:
@@ -85,7 +78,7 @@ def _write_down(closure: Closure, places: Mapping[str, int], now: datetime) -> b
 def _tell_officers(closure: Closure, *, now: datetime) -> None:
     where = settings.SITE_URL + reverse("admin:accounts_residuefinding_changelist")
     text = f"注销 {closure.number} 的核查在别人写的内容里发现了提到这位会员的地方，在您决定之前不能办完：{where}"
-    for officer in officers():
+    for officer in colleagues(who_may=MAY_DECIDE, or_superuser=False):
         notify(member=officer, subject="注销核查有待决定", text=text, now=now)
 
 

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from uuid import UUID
 
@@ -111,11 +112,12 @@ def _last_place() -> int:
 
 
 def _append(fresh: list[Line]) -> None:
-    for line in fresh:
-        path = Path(settings.LEDGER_DIR) / NAME.format(month=f"{timezone.localdate(line.at):%Y-%m}")
+    for month, of_month in groupby(fresh, key=lambda line: f"{timezone.localdate(line.at):%Y-%m}"):
+        path = Path(settings.LEDGER_DIR) / NAME.format(month=month)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with path.open("a", encoding="ascii") as file:
-            file.write(("" if _ends_whole(path) else "\n") + line.written())
+            file.write("" if _ends_whole(path) else "\n")
+            file.writelines(line.written() for line in of_month)
             file.flush()
             os.fsync(file.fileno())
 

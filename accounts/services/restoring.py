@@ -1,10 +1,10 @@
 """A database that is behind its ledger: closed to members until those who had gone are gone again."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import Error, transaction
 
 from accounts.models import Closure, Erasure, PurgePause, User
 from accounts.services import ledger, purge
@@ -34,7 +34,7 @@ class _Guard:
     def _count(self) -> int:
         try:
             behind = len(ledger.missing())
-        except DatabaseError:
+        except Error:
             return self.behind  # nobody is served without a database anyway
         if behind:
             log.error("ledger.ahead", missing=behind)
@@ -99,9 +99,6 @@ def _bring_back(line: ledger.Line, *, now: datetime) -> None:
 
 def _closed_again(member: User, line: ledger.Line, *, now: datetime) -> Closure:
     """Close an account that the backup knows from before its member asked."""
-    earlier = now - timedelta(microseconds=1)
     User.objects.filter(pk=member.pk).update(closing_at=now)
     sign_out_everywhere(member=member)
-    return Closure.objects.create(
-        member=member, number=line.number, requested_at=earlier, due_at=now, next_attempt_at=now
-    )
+    return Closure.objects.create(member=member, number=line.number, requested_at=now, due_at=now, next_attempt_at=now)

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 import structlog
-from django.contrib.auth.backends import ModelBackend
 from django.db import transaction
 from django.db.models import QuerySet
 
+from accounts import services as accounts
 from accounts.models import User
 from complaints.models import Case, Entry
 from complaints.services import telling, thread
@@ -35,8 +35,7 @@ class AlreadyClaimed(Exception):
 
 def colleagues() -> QuerySet[User]:
     """List who may handle cases."""
-    able = ModelBackend().with_perm(MAY_ANSWER, is_active=True)
-    return able.filter(is_staff=True, closing_at=None).order_by("pk")
+    return accounts.colleagues(who_may=MAY_ANSWER)
 
 
 @transaction.atomic

@@ -18,10 +18,10 @@ from accounts import services
 from accounts.models import Export, User, Visit
 from accounts.services import bundle, exporting
 from consent import inventory
-from consent.expiry import expire
 from tests.accounts.test_signing_in import PASSWORD
 from tests.canaries import Planter
 from tests.factories import agree, last_code, make_course, make_member, make_order, sign_in
+from tests.terms import expire
 
 pytestmark = pytest.mark.django_db
 PAGE = "/me/export/"

@@ -10,8 +10,8 @@ from django.test import Client
 from accounts import services
 from accounts.models import Closure, Exclusion, Message, User
 from accounts.models.message import hash_of_destination
-from consent.expiry import expire
 from tests.factories import make_member, make_staff, sign_in
+from tests.terms import expire
 
 pytestmark = pytest.mark.django_db
 

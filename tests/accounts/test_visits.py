@@ -12,8 +12,8 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import Profile, Visit
 from accounts.services import visits
-from consent.expiry import expire
 from tests.factories import agree, make_course, make_member, open_case, sign_in
+from tests.terms import expire
 
 pytestmark = pytest.mark.django_db
 

@@ -7,8 +7,8 @@ import pytest
 from accounts.models import Message
 from complaints import services, tasks
 from complaints.models import Case, Entry, Picture
-from consent.expiry import expire
 from tests.factories import attach_pictures, make_case, make_staff, open_case
+from tests.terms import expire
 
 
 def test_the_desk_is_reminded_once_when_three_days_are_left(agent, colleague, now):

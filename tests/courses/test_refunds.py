@@ -8,12 +8,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Message
-from consent.expiry import expire
 from courses import services
 from courses.models import Enrollment, Order, Payment, PaymentEvent, Refund
 from courses.sandbox.server import Mood
 from tests.courses.test_paying import start
 from tests.factories import make_order, make_paid_order, make_payment, sign_in
+from tests.terms import expire
 
 pytestmark = pytest.mark.django_db
 
