@@ -62,24 +62,3 @@ def delete_outlived_rows(**_later: object) -> int:
 def alarm_missed_retention(**_later: object) -> bool:
     """Raise the alarm when that was not done for too long."""
     return services.alarm_missed_retention(now=timezone.now())
-
-
-# What a clock of the release before still asks for; `delete_outlived_rows` does it all.
-
-
-@shared_task
-def drop_outdated_messages(**_later: object) -> int:
-    """Delete messages that are a week old, whatever became of them."""
-    return services.drop_outdated_messages(now=timezone.now())
-
-
-@shared_task
-def drop_unproven_members(**_later: object) -> int:
-    """Forget sign-ups that nobody finished within a day."""
-    return services.drop_unproven_members(now=timezone.now())
-
-
-@shared_task
-def drop_ended_sessions(**_later: object) -> int:
-    """Forget sessions that are over, and the devices they were on."""
-    return services.drop_ended_sessions(now=timezone.now())

@@ -41,11 +41,10 @@ def decline(request: HttpRequest, kind: str) -> None:
     """
     now, device = timezone.now(), permissions.device_of(request)
     label = _label(kind, now)
-    was_open = kind in permissions.opened(request)
-    recall = services.refuse_permission(device=device, kind=kind, origin=origin.of(request), now=now)
+    closed = services.refuse_permission(device=device, kind=kind, origin=origin.of(request), now=now)
     permissions.mark_decided(request, device)
-    if was_open:
-        messages.success(request, f"已收回{label}。{what_becomes_of_it(recall)}")
+    if closed:
+        messages.success(request, f"已收回{label}。{what_becomes_of_it(closed.recall)}")
         return
     messages.info(request, f"好的，不使用{label}。90 天内不再询问，想用时可以在“权限管理”里打开。")
 

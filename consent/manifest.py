@@ -8,6 +8,7 @@ purpose, way or kind needs a new consent).
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any
 
 from django.apps import apps
@@ -101,20 +102,17 @@ def _things_of(promise: Mapping[str, Any]) -> Iterator[tuple[_Thing, tuple[_Thin
 
 
 def _missing(ours: dict[_Thing, _Said], theirs: dict[_Thing, _Said], *, is_gain: bool) -> Iterator[Difference]:
-    """Tell what one manifest has and the other has not."""
+    """Tell what one manifest has and the other has not; the fields of one kind in one sentence."""
+    missing = [(thing, said) for thing, said in ours.items() if thing not in theirs]
+    own = [(thing, said) for thing, said in missing if all(one in theirs for one in said.beside)]
     for what, (gain, loss) in WORDS.items():
-        for thing, said in ours.items():
-            if thing[0] == what and thing not in theirs and all(one in theirs for one in said.beside):
-                text = (gain if is_gain else loss).format(*_readable(thing))
-                yield Difference(what, is_gain, said.clause, said.anchor, text, said.holders)
-
-
-def _readable(thing: _Thing) -> list[str]:
-    what, *words = thing
-    if what != "field":
-        return words
-    kind, label, name = words
-    return [kind, label, _field_name(label, name)]
+        of_what = [(thing, said) for thing, said in own if thing[0] == what]
+        for words, same in groupby(of_what, key=lambda one: one[0][1:3]):
+            told = list(same)
+            fields = "、".join(_field_name(*thing[2:]) for thing, _said in told) if what == "field" else ""
+            said = told[0][1]
+            text = (gain if is_gain else loss).format(*words, *([fields] if fields else []))
+            yield Difference(what, is_gain, said.clause, said.anchor, text, said.holders)
 
 
 def _field_name(label: str, name: str) -> str:

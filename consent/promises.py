@@ -20,7 +20,9 @@ def mismatches(manifest: Manifest) -> list[str]:
     """Say in words where what is promised and what the tables hold are not the same."""
     promised = holdings(manifest)
     held = {entry.label: entry for entry in inventory.entries()}
+    opened = [one for promise in manifest if not promise.get("not_yet") for one in promise.get("data", [])]
     return [
+        *(f"“{one['kind']}”没有写明存在哪张表" for one in opened if "model" not in one),
         *(f"承诺清单没有写“{held[label].name}”（{label}）" for label in sorted(held.keys() - promised.keys())),
         *(f"没有“{label}”这种数据" for label in sorted(promised.keys() - held.keys())),
         *(told for label in sorted(held.keys() & promised.keys()) for told in _unlike(held[label], *promised[label])),
@@ -64,7 +66,7 @@ def _problems(number: int, promise: Mapping[str, Any], body: str) -> Iterator[st
             yield f"第 {number} 条的数据要写明 kind，kept 写“{ACCOUNT}”“30 天”“3 年”或“{FOR_GOOD}”"
         if not _is_list(one.get("fields", []), str) or ("model" in one) != ("fields" in one):
             yield f"第 {number} 条的数据要同时写 model 和 fields，或者都不写"
-        elif "model" in one and one["model"] not in labels:
+        elif "model" in one and (not isinstance(one["model"], str) or one["model"] not in labels):
             yield f"第 {number} 条的 model {one['model']} 不在个人信息清单里"
     if promise.get("touches", "holders") != "holders":
         yield f"第 {number} 条的 touches 只能写 holders，或者不写"

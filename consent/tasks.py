@@ -22,9 +22,3 @@ def write_head_of_record(**_later: object) -> bool:
 def carry_out_recalls(**_later: object) -> int:
     """Delete what was collected with permissions that were taken back."""
     return services.carry_out_recalls(now=timezone.now())
-
-
-@shared_task
-def drop_outdated_evidence(**_later: object) -> int:
-    """Forget from where visitors went past a warning, once they are asked again anyway."""
-    return services.drop_outdated_evidence(now=timezone.now())

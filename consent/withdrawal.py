@@ -18,10 +18,15 @@ from consent.services import Origin
 
 
 @transaction.atomic
-def take_back(*, member: Any, kind: str, origin: Origin, now: datetime) -> bool:
-    """Take back the consent of one kind, on every device, and end what rested on it; tell whether there was one."""
+def take_back(
+    *, member: Any, kind: str, origin: Origin, now: datetime, state: str = Permission.State.TAKEN_BACK
+) -> bool:
+    """Take back the consent of one kind, on every device, and end what rested on it; tell whether there was one.
+
+    `state`: what becomes of an open permission; after a refusal no card offers it for 90 days.
+    """
     recalled = kind in Permission.Kind.values and services.close_everywhere(
-        member=member, kind=kind, origin=origin, now=now
+        member=member, kind=kind, origin=origin, now=now, state=state
     )
     withdrawn = services.withdraw(member=member, kind=kind, origin=origin, now=now)
     _tell_the_apps(member=member, kind=kind, now=now)

@@ -14,6 +14,7 @@ from consent.services.documents import (
     what_does_not_fit,
 )
 from consent.services.permissions import (
+    Closed,
     Device,
     NotPermitted,
     carry_out_recalls,
@@ -31,12 +32,14 @@ from consent.services.saying import (
     acknowledge,
     drop_outdated_evidence,
     has_acknowledged,
+    hold,
     refuse,
     withdraw,
 )
 
 __all__ = [
     "AlreadyAnnounced",
+    "Closed",
     "Device",
     "NotAnnounceable",
     "NotPermitted",
@@ -56,6 +59,7 @@ __all__ = [
     "drop_outdated_evidence",
     "has_acknowledged",
     "held_by",
+    "hold",
     "hold_open",
     "open_permission",
     "owed",

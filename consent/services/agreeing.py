@@ -71,9 +71,10 @@ def put_off(*, member: Any, now: datetime) -> datetime:
 
     :raises TooLateToPutOff: when one of the versions has been in force for thirty days
     """
-    if any(now >= one.last_day_to_put_off for one in owed(member=member, now=now)):
+    last_days = [one.last_day_to_put_off for one in owed(member=member, now=now)]
+    if any(now >= last_day for last_day in last_days):
         raise TooLateToPutOff
-    until = now + PUT_OFF
+    until = min([now + PUT_OFF, *last_days])
     _settle(member, now=now, until=until)
     return until
 

@@ -150,6 +150,8 @@ def publish_documents(*, now: datetime) -> list[Document]:
 
     The first of its kind binds from its own date; each later one at the earliest seven days from now.
     """
+    with connection.cursor() as cursor:  # two that start at once follow one another
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCKS])
     known = set(Document.objects.values_list("kind", "version"))
     texts = sorted(map(read_shipped, DOCUMENTS.glob("*/*.md")), key=lambda text: (text["kind"], text["effective"]))
     return [_ship(text, now=now) for text in texts if (text["kind"], text["version"]) not in known]
@@ -177,10 +179,15 @@ def _ship(text: dict[str, Any], *, now: datetime) -> Document:
     if before is not None:
         draft.changes = [one.as_change() for one in manifest.gains(before.manifest, draft.manifest)]
         draft.is_material, draft.replaces = True, before
-        announced_at, effective_at = now, max(effective_at, _first_midnight_after(now + NOTICE))
+        announced_at, effective_at = now, max(effective_at, _first_midnight_after(now + NOTICE), _day_after(before))
     draft.announced_at, draft.effective_at = announced_at, effective_at
     draft.save()
     return draft
+
+
+def _day_after(before: Document) -> datetime:
+    """Return the earliest day for a version that follows one which is still to come."""
+    return (before.effective_at or timezone.now()) + timedelta(days=1)
 
 
 def _first_midnight_after(moment: datetime) -> datetime:

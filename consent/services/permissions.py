@@ -13,7 +13,7 @@ from django.db.models import Max
 from consent import inventory, timeline
 from consent.models import ERASED_WITHIN, Acceptance, Permission, Recall
 from consent.models.permissions import PermissionQuerySet
-from consent.services.saying import Origin, StaleDocument, say
+from consent.services.saying import Origin, StaleDocument, hold, say
 
 AT_ONCE = 20
 # How long a deletion that failed waits: well within the time that is promised.
@@ -38,6 +38,13 @@ class Device:
     key: UUID
 
 
+@dataclass(frozen=True)
+class Closed:
+    """A permission that was closed just now, and what is to be deleted because of it: None while another is open."""
+
+    recall: Recall | None
+
+
 @transaction.atomic
 def open_permission(*, device: Device, kind: str, digest: str, origin: Origin, now: datetime) -> Permission:
     """Record that a member agrees to the sheet of this permission, and open it on one device.
@@ -47,20 +54,20 @@ def open_permission(*, device: Device, kind: str, digest: str, origin: Origin, n
     sheet = timeline.read().in_force(now)[kind]
     if sheet.digest != digest:
         raise StaleDocument(sheet)
-    _one_at_a_time(device.member)
+    hold(device.member)
     say(member=device.member, text=sheet, action=Acceptance.Action.GIVEN, origin=origin, now=now)
     return _decide(device, kind, State.OPEN, origin=origin, now=now)
 
 
 @transaction.atomic
-def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Recall | None:
+def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Closed | None:
     """Record that a member does not want this permission on this device; they are not asked for 90 days.
 
     Where it is open, the no takes it back.
 
-    :returns: what is to be deleted because of that, as of `close_permission`
+    :returns: as `close_permission`
     """
-    _one_at_a_time(device.member)
+    hold(device.member)
     if _open(device.member, kind).on_device(device.key).exists():
         return _close(device, kind, State.REFUSED, origin=origin, now=now)
     sheet = timeline.read().in_force(now)[kind]
@@ -70,38 +77,41 @@ def refuse_permission(*, device: Device, kind: str, origin: Origin, now: datetim
 
 
 @transaction.atomic
-def close_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Recall | None:
+def close_permission(*, device: Device, kind: str, origin: Origin, now: datetime) -> Closed | None:
     """Close a permission on one device; with the last device, what was collected with it is to be deleted.
 
-    :returns: the duty to delete, or None when the permission stays open elsewhere or was not open here
+    :returns: None when it was not open here
     """
-    _one_at_a_time(device.member)
+    hold(device.member)
     if not _open(device.member, kind).on_device(device.key).exists():
         return None
     return _close(device, kind, State.TAKEN_BACK, origin=origin, now=now)
 
 
-def _close(device: Device, kind: str, state: str, *, origin: Origin, now: datetime) -> Recall | None:
-    given = Acceptance.objects.for_member(device.member).about([kind]).filter(action=Acceptance.Action.GIVEN)
-    text = given.select_related("document").newest_first()[0].document
-    say(member=device.member, text=text, action=Acceptance.Action.WITHDRAWN, origin=origin, now=now)
+def _close(device: Device, kind: str, state: str, *, origin: Origin, now: datetime) -> Closed:
+    _say_withdrawn(device.member, kind, origin=origin, now=now)
     _decide(device, kind, state, origin=origin, now=now)
-    return _recall_after_the_last(device.member, kind, now=now)
+    return Closed(_recall_after_the_last(device.member, kind, now=now))
 
 
 @transaction.atomic
-def close_everywhere(*, member: Any, kind: str, origin: Origin, now: datetime) -> Recall | None:
-    """Close a permission on every device of a member."""
-    recall = None
-    for key in list(Permission.objects.for_member(member).filter(kind=kind).open().values_list("device", flat=True)):
-        recall = close_permission(device=Device(member, key), kind=kind, origin=origin, now=now)
-    return recall
+def close_everywhere(
+    *, member: Any, kind: str, origin: Origin, now: datetime, state: str = State.TAKEN_BACK
+) -> Recall | None:
+    """Close a permission on every device of a member, as taken back or as refused."""
+    hold(member)
+    if not _open(member, kind).exists():
+        return None
+    _say_withdrawn(member, kind, origin=origin, now=now)
+    _open(member, kind).update(state=state, changed_at=now)
+    _tell_the_members_row(member)
+    return _recall_after_the_last(member, kind, now=now)
 
 
-def _one_at_a_time(member: Any) -> None:
-    """Make whatever else this member decides wait: of two devices that close at once, one must be the last."""
-    members = member._meta.model._base_manager
-    list(members.select_for_update(of=("self",)).filter(pk=member.pk).values_list("pk"))
+def _say_withdrawn(member: Any, kind: str, *, origin: Origin, now: datetime) -> None:
+    given = Acceptance.objects.for_member(member).about([kind]).filter(action=Acceptance.Action.GIVEN)
+    text = given.select_related("document").newest_first()[0].document
+    say(member=member, text=text, action=Acceptance.Action.WITHDRAWN, origin=origin, now=now)
 
 
 def _open(member: Any, kind: str) -> PermissionQuerySet:
@@ -132,11 +142,13 @@ def _recall_after_the_last(member: Any, kind: str, *, now: datetime) -> Recall |
     if _open(member, kind).exists():
         return None
     asked_at = max([now, *_last_collected(member, kind)])
-    duty, _created = Recall.objects.get_or_create(
+    # Taken back again before it was done: what came meanwhile is meant too, by the hour that was promised first.
+    duty, _created = Recall.objects.update_or_create(
         member=member,
         kind=kind,
         done_at=None,
-        defaults={"asked_at": asked_at, "due_at": now + ERASED_WITHIN, "next_attempt_at": now},
+        defaults={"asked_at": asked_at},
+        create_defaults={"asked_at": asked_at, "due_at": now + ERASED_WITHIN, "next_attempt_at": now},
     )
     return duty
 
@@ -152,7 +164,7 @@ def hold_open(*, device: Device, kinds: Iterable[str]) -> None:
 
     :raises NotPermitted: when one of them is not
     """
-    _one_at_a_time(device.member)
+    hold(device.member)
     wanted = set(kinds)
     opened = Permission.objects.for_member(device.member).on_device(device.key).open().filter(kind__in=wanted)
     if missing := wanted - set(opened.values_list("kind", flat=True)):

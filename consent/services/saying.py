@@ -52,6 +52,12 @@ class StaleDocument(Exception):
         self.document = document
 
 
+def hold(member: Any) -> None:
+    """Make whatever else this member decides wait: of two that come at once, one must be the last."""
+    members = member._meta.model._base_manager
+    list(members.select_for_update(of=("self",)).filter(pk=member.pk).values_list("pk"))
+
+
 @transaction.atomic
 def accept(*, member: Any, documents: Iterable[Document], origin: Origin, now: datetime) -> list[Acceptance]:
     """Record that a member agrees to these texts.

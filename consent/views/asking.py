@@ -1,5 +1,7 @@
 """The question that a new version asks, and the ways on from it."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +17,10 @@ from django.views.decorators.http import require_http_methods, require_POST
 from consent import announcements, asking, gate, origin, services
 from consent.asking import stays_open
 from consent.forms import AnswerForm
+from consent.models import Permission
 from consent.withdrawal import take_back
+
+AGAIN = "again"
 
 
 @stays_open
@@ -34,11 +39,17 @@ def accept_page(request: HttpRequest, *, kept: str, status: int = 200) -> HttpRe
     if not owed:
         return _go_on(request, kept, target)
     answers = request.method == "POST" and status == 200
-    form = AnswerForm(request.POST if answers else None, owed=owed)
-    if form.is_valid():
-        _write_down(request, form)
+    form = AnswerForm(request.POST if answers else None, owed=_asked(request, owed))
+    if form.is_valid() and _is_written_down(request, form):
         return _go_on(request, kept, target)
     return render(request, "consent/accept.html", _question(request, owed, form, kept, target), status=status)
+
+
+def _asked(request: HttpRequest, owed: list[services.Owed]) -> list[services.Owed]:
+    """Leave out what the member refused lately, unless they want to see it again or nothing else is left."""
+    now = timezone.now()
+    fresh = [one for one in owed if not one.is_refused(now)]
+    return owed if AGAIN in request.GET or not fresh else fresh
 
 
 def _question(
@@ -46,24 +57,41 @@ def _question(
 ) -> dict[str, Any]:
     now = timezone.now()
     return {
-        "owed": owed,
+        "owed": form.owed,
+        "refused": [one for one in owed if one not in form.owed],
         "form": form,
-        "texts": [(one, form[f"accept_{one.version.kind}"]) for one in owed],
+        "texts": [(one, form[f"accept_{one.version.kind}"]) for one in form.owed],
         "kept": kept,
         "next": target,
         # Who said no is told what that means, and not asked again for 90 days unless they ask for it.
-        "is_refused": all(one.is_refused(now) for one in owed) and "again" not in request.GET and not form.is_bound,
+        "is_refused": all(one.is_refused(now) for one in owed) and AGAIN not in request.GET and not form.is_bound,
+        "again": AGAIN in request.GET,
         "may_put_off": all(now < one.last_day_to_put_off for one in owed),
         "last_day": min(one.last_day_to_put_off for one in owed),
     }
 
 
+def _is_written_down(request: HttpRequest, form: AnswerForm) -> bool:
+    try:
+        _write_down(request, form)
+    except services.StaleDocument as stale:
+        form.add_error(None, f"《{stale.document.title}》刚刚有了新版，请看过再决定")
+        return False
+    return True
+
+
 @transaction.atomic
 def _write_down(request: HttpRequest, form: AnswerForm) -> None:
     member, seen_from, now = request.user, origin.of(request), timezone.now()
+    services.hold(member)
     services.accept(member=member, documents=form.accepted_documents, origin=seen_from, now=now)
-    for kind in form.refused_kinds:
-        take_back(member=member, kind=kind, origin=seen_from, now=now)
+    _refuse_separate(member, form.refused_kinds, seen_from, now)
+
+
+def _refuse_separate(member: Any, kinds: Iterable[str], seen_from: services.Origin, now: datetime) -> None:
+    """Take consents back whose newer sheet was refused; no card offers them for a while."""
+    for kind in kinds:
+        take_back(member=member, kind=kind, origin=seen_from, now=now, state=Permission.State.REFUSED)
 
 
 def _go_on(request: HttpRequest, kept: str, target: str) -> HttpResponse:
@@ -106,22 +134,32 @@ def announcements_seen(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def refuse(request: HttpRequest) -> HttpResponse:
-    """Take a no for an answer: of what binds, nobody is asked again for 90 days; a separate consent is taken back."""
-    owed = services.owed(member=request.user, now=timezone.now())
-    _take_no(request, owed)
-    if any(one.is_binding for one in owed):
+    """Take a no for an answer: of what binds, nobody is asked again for 90 days; a separate consent is taken back.
+
+    It is an answer to what was on the page and to nothing else.
+    """
+    asked = _take_no(request)
+    if asked is None:
+        messages.warning(request, "文本刚刚有了新版，请看过再决定。刚才的选择没有记录。")
+        return redirect("consent:accept")
+    if any(one.is_binding for one in asked):
         return redirect("consent:accept")
     return _go_on(request, request.POST.get("kept", ""), _target_of_form(request))
 
 
 @transaction.atomic
-def _take_no(request: HttpRequest, owed: list[services.Owed]) -> None:
+def _take_no(request: HttpRequest) -> list[services.Owed] | None:
+    """Write a no down once; return what it was about, None when the page had shown something else."""
     member, seen_from, now = request.user, origin.of(request), timezone.now()
-    binding = [one.version.kind for one in owed if one.is_binding]
-    services.refuse(member=member, kinds=binding, origin=seen_from, now=now)
-    for one in owed:
-        if not one.is_binding:
-            take_back(member=member, kind=one.version.kind, origin=seen_from, now=now)
+    services.hold(member)
+    asked = _asked(request, services.owed(member=member, now=now))
+    if any(request.POST.get(f"seen_{one.version.kind}") != one.version.digest for one in asked):
+        return None
+    binding = [one.version.kind for one in asked if one.is_binding and not one.is_refused(now)]
+    if binding:
+        services.refuse(member=member, kinds=binding, origin=seen_from, now=now)
+    _refuse_separate(member, [one.version.kind for one in asked if not one.is_binding], seen_from, now)
+    return asked
 
 
 def _target_of_form(request: HttpRequest) -> str:

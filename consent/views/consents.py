@@ -23,18 +23,21 @@ PER_PAGE = 30
 @require_safe
 def consents(request: HttpRequest) -> HttpResponse:
     """Show what stands, and below it everything that was ever said."""
-    mine = Acceptance.objects.for_member(request.user)
+    member: Any = request.user
+    mine = Acceptance.objects.for_member(member)
     said = mine.select_related("document", "evidence").defer("document__body", "document__manifest")
     standing = list(said.standing(Document.Kind.values).exclude(kind=Document.Kind.GATE))
+    given = {word.kind for word in mine.words_on(Document.Kind.values) if word.action == Acceptance.Action.GIVEN}
+    given |= {kind for opened in member.open_permissions.values() for kind in opened}
     page = Paginator(said.newest_first(), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "consent/consents.html", {"standing": [_row(one) for one in standing], "page": page})
+    return render(request, "consent/consents.html", {"standing": [_row(one, given) for one in standing], "page": page})
 
 
-def _row(said: Acceptance) -> dict[str, Any]:
-    given = said.action == Acceptance.Action.GIVEN
+def _row(said: Acceptance, given: set[str]) -> dict[str, Any]:
+    """Tell of a kind what was said last, and whether a consent stands: a no to a newer version takes none back."""
     return {
         "said": said,
-        "is_given": given,
+        "is_given": said.kind in given,
         "is_binding": said.kind in Document.BINDING,
         "is_permission": said.kind in Permission.Kind.values,
     }

@@ -63,10 +63,9 @@ def take_back(request: HttpRequest, kind: str) -> HttpResponse:
     if kind not in Kind.values:
         raise Http404
     device = _device(request)
-    was_open = Permission.objects.for_member(device.member).on_device(device.key).filter(kind=kind).open().exists()
-    recall = services.close_permission(device=device, kind=kind, origin=origin.of(request), now=timezone.now())
-    if was_open:
-        messages.success(request, f"已收回{Kind(kind).label}。{what_becomes_of_it(recall)}")
+    closed = services.close_permission(device=device, kind=kind, origin=origin.of(request), now=timezone.now())
+    if closed:
+        messages.success(request, f"已收回{Kind(kind).label}。{what_becomes_of_it(closed.recall)}")
     return redirect(_target(request))
 
 
@@ -82,12 +81,13 @@ def browser_said(request: HttpRequest, kind: str) -> HttpResponse:
         return HttpResponseBadRequest("state")
     if said == "denied" and kind in device_permissions.opened(request):
         device, now = device_permissions.device_of(request), timezone.now()
-        recall = services.close_permission(device=device, kind=kind, origin=origin.of(request), now=now)
-        messages.warning(
-            request,
-            f"浏览器关闭了{Kind(kind).label}，我们已按收回处理。{what_becomes_of_it(recall)}"
-            "想再用，先在地址栏左侧的网站设置里允许，再回到这里打开。",
-        )
+        closed = services.close_permission(device=device, kind=kind, origin=origin.of(request), now=now)
+        if closed:
+            messages.warning(
+                request,
+                f"浏览器关闭了{Kind(kind).label}，我们已按收回处理。{what_becomes_of_it(closed.recall)}"
+                "想再用，先在地址栏左侧的网站设置里允许，再到权限管理里打开。",
+            )
     return JsonResponse({"open": kind in device_permissions.opened(request)})
 
 

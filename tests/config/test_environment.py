@@ -23,7 +23,7 @@ def start(**changes: str | None) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_variable_that_settings_read_has_its_sentence_and_no_other():
-    sources = [ROOT / "config/settings.py", ROOT / "config/gunicorn.py"]
+    sources = [ROOT / f"config/{name}.py" for name in ("settings", "weixin", "gunicorn")]
     read = {name for source in sources for name in READ.findall(source.read_text())}
     lines = (ROOT / ".env.example").read_text().splitlines()
     told = {line.partition("=")[0] for line in lines if re.match(r"[A-Z_]+=", line)}

@@ -8,7 +8,9 @@ from uuid import uuid4
 
 import pytest
 import time_machine
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from complaints.models import Case
@@ -31,6 +33,7 @@ from tests.test_house import addresses, fill
 pytestmark = pytest.mark.django_db
 ACCEPT = "/policy/accept/"
 ELSEWHERE = "/me/courses/"
+NOWHERE = services.Origin(ip=None, browser="")
 
 
 def gain(*holders: str, text: str = "增加信息：指纹") -> dict:
@@ -70,6 +73,19 @@ def answer(client: Client, *documents: Document, ticked: bool = True, **more):
     data = {f"seen_{d.kind}": d.digest for d in documents}
     data |= {f"accept_{d.kind}": "on" for d in documents} if ticked else {}
     return client.post(ACCEPT, {"next": ELSEWHERE, **data, **more})
+
+
+def refuse(client: Client, *documents: Document, leads_to: str = "/", **more):
+    """Say no to what the page shows."""
+    data = {f"seen_{d.kind}": d.digest for d in documents}
+    return client.post("/policy/accept/refuse/", {"next": leads_to, **data, **more})
+
+
+def permit(member, *, key=None, kind: str = "pictures") -> services.Device:
+    device, moment = services.Device(member, key or uuid4()), timezone.now()
+    sheet = Document.objects.current(kind, moment).digest
+    services.open_permission(device=device, kind=kind, digest=sheet, origin=NOWHERE, now=moment)
+    return device
 
 
 # ── Who is asked, and about what ──
@@ -286,7 +302,7 @@ def test_a_version_newer_than_the_one_put_off_is_asked_about_at_once(door, now):
 
 def test_a_no_is_recorded_and_not_asked_again_for_ninety_days(door, member, now):
     new = bring_into_force()
-    door.post("/policy/accept/refuse/", {"next": "/"})
+    refuse(door, new)
     assert Acceptance.objects.for_member(member).newest_first()[0].action == "refused"
     page = door.get(ACCEPT).content.decode()
     assert "您没有同意新版" in page
@@ -305,9 +321,9 @@ def test_a_no_is_recorded_and_not_asked_again_for_ninety_days(door, member, now)
 def test_new_wording_alone_takes_no_refusal_away_and_gives_nobody_more_time(door, member, now):
     bring_into_force(effective_at=now - timedelta(days=31))
     assert "明天再决定" not in door.get(ACCEPT).content.decode()
-    bring_into_force(version="3", is_material=False, changes=[])
+    newest = bring_into_force(version="3", is_material=False, changes=[])
     assert "明天再决定" not in door.get(ACCEPT).content.decode()
-    door.post("/policy/accept/refuse/", {"next": "/"})
+    refuse(door, newest)
     bring_into_force(version="4", is_material=False, changes=[], effective_at=now - timedelta(seconds=1))
     assert "您没有同意新版" in door.get(ACCEPT).content.decode()
     bring_into_force(version="5", effective_at=now)
@@ -315,29 +331,129 @@ def test_new_wording_alone_takes_no_refusal_away_and_gives_nobody_more_time(door
 
 
 def test_a_no_to_a_separate_consent_takes_it_back_and_keeps_nobody_from_anything(door, member, now):
-    old = make_document(kind="payment_account", version="1", effective_at=now - timedelta(days=60))
-    account = make_payment_account(member=member)
-    services.accept(member=member, documents=[old], origin=services.Origin(None, ""), now=now)
-    bring_into_force(kind="payment_account")
-    answered = door.post("/policy/accept/refuse/", {"next": ELSEWHERE})
-    assert answered.headers["Location"] == ELSEWHERE
+    account = saved_account(member, now)
+    new = bring_into_force(kind="payment_account")
+    assert refuse(door, new, leads_to=ELSEWHERE).headers["Location"] == ELSEWHERE
     assert not is_asked(door)
     account.refresh_from_db()
     assert account.state == "forgetting"
     assert Acceptance.objects.for_member(member).newest_first()[0].action == "withdrawn"
 
 
+def saved_account(member, now) -> PaymentAccount:
+    old = make_document(kind="payment_account", version="1", effective_at=now - timedelta(days=60))
+    services.accept(member=member, documents=[old], origin=NOWHERE, now=now)
+    return make_payment_account(member=member)
+
+
 def test_a_no_to_what_binds_and_to_a_permission_closes_the_permission_too(door, member, now):
     make_document(kind="camera", version="1", effective_at=now - timedelta(days=60))
-    device = services.Device(member, uuid4())
-    sheet = Document.objects.current("camera", now).digest
-    services.open_permission(device=device, kind="camera", digest=sheet, origin=services.Origin(None, ""), now=now)
-    bring_into_force(kind="camera")
-    bring_into_force(kind="privacy")
-    assert door.post("/policy/accept/refuse/", {"next": ELSEWHERE}).headers["Location"] == ACCEPT
-    assert Permission.objects.get().state == "taken_back"
+    permit(member, kind="camera")
+    new = [bring_into_force(kind=kind) for kind in ("camera", "privacy")]
+    assert refuse(door, *new, leads_to=ELSEWHERE).headers["Location"] == ACCEPT
+    assert Permission.objects.get().state == "refused"
     member.refresh_from_db()
     assert [one.version.kind for one in services.owed(member=member, now=timezone.now())] == ["privacy"]
+
+
+@pytest.mark.parametrize("how", ["button", "unticked"])
+def test_a_no_to_the_newer_sheet_of_a_permission_brings_no_card_for_90_days(door, member, now, how):
+    make_document(kind="pictures", version="1", effective_at=now - timedelta(days=60))
+    permit(member)
+    new = bring_into_force(kind="pictures")
+    if how == "button":
+        refuse(door, new)
+    else:
+        answer(door, new, ticked=False)
+    decided = Permission.objects.get()
+    assert not decided.is_open
+    assert not decided.may_be_asked(timezone.now())
+
+
+def test_a_no_is_about_what_was_shown_and_about_nothing_else(door, member, now):
+    account = saved_account(member, now)
+    shown = bring_into_force(version="2", effective_at=now - timedelta(hours=2))
+    before = Acceptance.objects.count()
+    bring_into_force(version="3")
+    refuse(door, shown)
+    bring_into_force(kind="payment_account")
+    answered = door.post(
+        "/policy/accept/refuse/", {"next": "/", "seen_privacy": shown.digest}, follow=True
+    ).content.decode()
+    assert "刚才的选择没有记录" in answered
+    account.refresh_from_db()
+    assert account.state == "live"
+    assert Acceptance.objects.count() == before
+
+
+def test_a_no_said_twice_is_written_down_once(door, member):
+    new = bring_into_force()
+    for _ in range(2):
+        refuse(door, new)
+    assert Acceptance.objects.for_member(member).filter(action="refused").count() == 1
+
+
+def test_what_was_refused_is_left_in_peace_when_something_else_is_asked(door, member, now):
+    saved_account(member, now)
+    refuse(door, bring_into_force())
+    new = bring_into_force(kind="payment_account")
+    page = door.get(ACCEPT).content.decode()
+    assert 'name="accept_privacy"' not in page
+    assert "这次不再询问" in page
+    answer(door, new)
+    assert Acceptance.objects.for_member(member).filter(document=new, action="given").exists()
+    assert "您没有同意新版" in door.get(ACCEPT).content.decode()
+
+
+def test_who_wants_to_look_again_is_shown_what_they_refused_beside_what_is_new(door, member, now):
+    saved_account(member, now)
+    refused, new = bring_into_force(), bring_into_force(kind="payment_account")
+    refuse(door, refused, new)
+    services.accept(member=member, documents=[new], origin=NOWHERE, now=now)
+    newer = bring_into_force(kind="payment_account", version="3", effective_at=now)
+    page = door.get(f"{ACCEPT}?again=1").content.decode()
+    assert 'name="accept_privacy"' in page
+    data = {f"seen_{d.kind}": d.digest for d in (refused, newer)} | {"accept_privacy": "on"}
+    assert door.post(f"{ACCEPT}?again=1", {"next": ELSEWHERE, **data}).headers["Location"] == ELSEWHERE
+    assert not is_asked(door)
+
+
+def test_a_version_that_takes_effect_between_reading_and_writing_is_shown_anew(door, member, monkeypatch):
+    new = bring_into_force()
+
+    def stale(**_how):
+        raise services.StaleDocument(new)
+
+    monkeypatch.setattr(services, "accept", stale)
+    page = answer(door, new).content.decode()
+    assert "刚刚有了新版，请看过再决定" in page
+    assert is_asked(door)
+
+
+def test_the_last_day_to_put_off_is_kept_to_the_hour(door, member, now):
+    bring_into_force(effective_at=now - timedelta(days=29, hours=23))
+    door.post("/policy/accept/later/", {"next": "/"})
+    assert not is_asked(door)
+    with time_machine.travel(now + timedelta(hours=2)):
+        assert is_asked(door)
+
+
+def test_a_permission_open_on_another_device_is_told_of_its_coming_sheet(door, member, now):
+    make_document(kind="pictures", version="1", effective_at=now - timedelta(days=60))
+    permit(member)
+    closed = permit(member)
+    services.close_permission(device=closed, kind="pictures", origin=NOWHERE, now=timezone.now())
+    bring_into_force(kind="pictures", effective_at=now + timedelta(days=8), announced_at=now)
+    assert "/policy/pictures/2/" in door.get(ELSEWHERE).content.decode()
+
+
+def test_a_coming_sheet_asks_the_database_once_in_a_session(door, member, now):
+    bring_into_force(kind="pictures", effective_at=now + timedelta(days=8), announced_at=now)
+    for _ in range(2):
+        door.get("/courses/")
+    with CaptureQueriesContext(connection) as asked:
+        door.get("/courses/")
+    assert not [query for query in asked if "consent_acceptance" in query["sql"]]
 
 
 def test_a_consent_can_be_taken_back_after_a_no_to_its_newer_version(member, now):
@@ -417,7 +533,7 @@ def test_staff_are_asked_on_the_site_and_not_in_the_middle_of_an_answer(first, c
 
 
 def test_whoever_has_said_no_can_complain_close_and_sign_out(whole, door, member):
-    door.post("/policy/accept/refuse/", {"next": "/"})
+    refuse(door, Document.objects.current("privacy", timezone.now()))
     said = door.post(
         "/complaints/new/complaint/",
         {"subject": "不同意新版", "body": "请解释。", "form_token": "6356df4d-8742-4806-a274-1abf63033078"},

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts.models import User
-from consent import tasks
+from consent import services
 from consent.models import Acceptance, Evidence
 from tests.factories import make_document
 
@@ -157,7 +158,7 @@ def test_from_where_a_visitor_came_is_forgotten_when_they_are_asked_again_and_a_
     with time_machine.travel(now + timedelta(days=1)):
         go_on(client)
     with time_machine.travel(now + timedelta(days=30, hours=1)):
-        assert tasks.drop_outdated_evidence() == 1
+        assert services.drop_outdated_evidence(now=timezone.now()) == 1
     assert Acceptance.objects.count() == 3
     assert Evidence.objects.filter(acceptance__subject=alice).count() == 1
     assert Evidence.objects.exclude(acceptance__subject=alice).count() == 1

@@ -24,6 +24,12 @@ def test_the_policy_promises_every_row_and_every_field_and_nothing_else():
     assert mismatches(POLICY["manifest"]) == []
 
 
+def test_what_is_open_and_named_in_no_table_is_told():
+    told = {"clause": "一1", "anchor": "c1", "purpose": "新用途", "data": [{"kind": "指纹", "kept": "3 年"}]}
+    assert mismatches([*POLICY["manifest"], told]) == ["“指纹”没有写明存在哪张表"]
+    assert mismatches([*POLICY["manifest"], {**told, "not_yet": True}]) == []
+
+
 def edited(label: str, **changes) -> list[dict]:
     """Return the policy's manifest with one kind of row said otherwise; None: not said at all."""
     return [
@@ -97,6 +103,7 @@ def promise(**changes) -> dict:
         ([promise(), promise(purpose="推荐")], ["增加用途：推荐", "“订单”增加用途：推荐"]),
         ([promise(data=order("number", "total_fen"))], ["“订单”增加：金额（分）"]),
         ([promise(data=order("number", "of_old"))], ["“订单”增加：of_old"]),
+        ([promise(data=order("number", "of_old", "total_fen"))], ["“订单”增加：of_old、金额（分）"]),
         ([promise(data=[{"kind": "订单", "kept": "30 天"}])], []),
         ([promise(data=[])], []),
         ([], []),
@@ -137,6 +144,7 @@ def test_what_was_promised_for_later_and_is_opened_is_material():
         ([promise(data=[{"kind": "订单", "kept": "很久"}])], "kept 写"),
         ([promise(data=[{"kind": "订单", "kept": "3 年", "model": "courses.Order"}])], "同时写 model 和 fields"),
         ([promise(data=[{**order("a")[0], "model": "courses.Unheard"}])], "courses.Unheard 不在个人信息清单里"),
+        ([promise(data=[{**order("a")[0], "model": []}])], "不在个人信息清单里"),
         ([promise(touches="holder")], "touches 只能写 holders"),
         ([promise(), promise(data=[])], "用途“交付课程”写了不止一次"),
         ([promise(data=[*order("a"), {"kind": "订单", "kept": "长期"}])], "信息“订单”写了不止一次"),

@@ -14,6 +14,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.template import engines
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django.utils import timezone
 
@@ -427,6 +428,21 @@ def test_a_duty_that_is_done_tells_how_much_went(home, collected):
     assert "之前删除" not in page.split("收回之后的删除")[1]
 
 
+def test_what_came_while_it_was_open_again_goes_too_when_that_is_taken_back_before_the_duty_was_done(alice):
+    device, began = Device(alice, uuid4()), timezone.now()
+    for step in range(2):
+        moment = began + timedelta(seconds=10 * step)
+        with time_machine.travel(moment, tick=False):
+            sent = {"origin": HERE, "now": moment}
+            services.open_permission(device=device, kind="pictures", digest=sheet("pictures"), **sent)
+            attach_pictures(make_case(member=alice), sources=["pictures"])
+            services.close_everywhere(member=alice, kind="pictures", origin=HERE, now=moment)
+    duty = Recall.objects.get()
+    assert (duty.due_at, duty.asked_at) == (began + timedelta(hours=24), began + timedelta(seconds=10))
+    services.carry_out_recalls(now=began + timedelta(seconds=30))
+    assert not Picture.objects.exists()
+
+
 def test_a_duty_that_is_late_says_so(home, collected):
     allow(home, "pictures")
     take_back(home, "pictures")
@@ -491,6 +507,20 @@ def test_what_becomes_of_somebody_elses_things_is_not_shown(home, bob):
     assert "收回之后的删除" not in read(home)
 
 
+def test_closing_everywhere_costs_the_same_for_ten_devices_and_is_said_once(alice):
+    costs = []
+    for devices in (1, 1, 10):  # the first makes the duty
+        for _ in range(devices):
+            device, moment = Device(alice, uuid4()), timezone.now()
+            services.open_permission(device=device, kind="camera", digest=sheet(), origin=HERE, now=moment)
+        with CaptureQueriesContext(connection) as asked:
+            services.close_everywhere(member=alice, kind="camera", origin=HERE, now=timezone.now())
+        costs.append(len(asked))
+    assert costs[1] == costs[2]
+    assert not Permission.objects.open().exists()
+    assert Acceptance.objects.filter(action="withdrawn").count() == 3
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_devices_that_close_at_once_make_one_duty(alice):
     pairs = [(open_elsewhere(alice, kind), kind) for kind in KINDS for _ in range(2)]
@@ -505,8 +535,8 @@ def test_two_devices_that_close_at_once_make_one_duty(alice):
                 connection.close()
 
         with ThreadPoolExecutor(2) as pool:
-            duties = list(pool.map(close, both))
-        assert sorted(duty is None for duty in duties) == [False, True]
+            closed = list(pool.map(close, both))
+        assert sorted(one.recall is None for one in closed) == [False, True]
     assert Recall.objects.count() == len(KINDS)
     alice.refresh_from_db()
     assert alice.open_permissions == {}
