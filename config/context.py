@@ -11,7 +11,7 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts import inbox, weixin
-from consent import announcements
+from consent import announcements, permissions
 
 ADDRESSES = {
     "home": "home",
@@ -97,4 +97,5 @@ def site(request: HttpRequest) -> dict[str, object]:
         "section": path.split("/", 2)[1],
         "tabs": partial(tabs, path),
         "announced": partial(announcements.unseen, request),
+        "guarded": partial(permissions.guarded, request),
     }

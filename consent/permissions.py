@@ -70,6 +70,11 @@ def opened(request: HttpRequest) -> frozenset[str]:
     return frozenset(member.open_permissions.get(key.hex, ()))
 
 
+def guarded(request: HttpRequest) -> list[tuple[str, str]]:
+    """Name what is open here and closed by the browser's own settings too, and what the browser calls it."""
+    return [(kind, FEATURES[Kind(kind)]) for kind in sorted(opened(request)) if Kind(kind) in FEATURES]
+
+
 def refusal(request: HttpRequest, fields: Mapping[str, str]) -> str:
     """Say why the files of a request are not let in; empty when they are. `fields`: what each one takes, by its name.
 

@@ -105,6 +105,19 @@ def test_what_was_closed_in_the_browser_while_the_page_was_away_arrives_when_it_
     assert "camera=()" in header(doctor)
 
 
+def test_what_is_closed_in_the_browser_arrives_from_any_page(doctor):
+    set_in_browser(doctor, "granted")
+    press(doctor, "允许相机")
+    doctor.go("/courses/")
+    with doctor.page.expect_response(lambda answer: answer.url.endswith(f"{CENTRE}camera/browser/")) as told:
+        set_in_browser(doctor, "denied")
+    assert told.value.ok
+    doctor.go("/courses/")
+    expect(doctor.page.get_by_role("status").first).to_contain_text("浏览器关闭了相机，我们已按收回处理")
+    expect(doctor.page.locator("[data-guard]")).to_have_count(0)
+    assert "camera=()" in header(doctor)
+
+
 def test_who_allows_here_what_the_browser_forbids_first_reads_where_to_change_it(doctor):
     page = doctor.page
     set_in_browser(doctor, "denied", "microphone")
