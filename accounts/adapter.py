@@ -5,18 +5,22 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.account.models import EmailAddress
-from allauth.core.exceptions import RateLimited
+from allauth.core import context
+from allauth.core.exceptions import RateLimited, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.internal.flows.signup import clear_pending_signup
 from django import forms
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts import attempts, services
 from accounts.models import Message, User
 from accounts.phone import NotAMobileNumber, normalised
+from accounts.proven import has_entered_a_code
 from consent.fields import ColumnCipher
 
 CODE_VALID = timedelta(seconds=settings.CODE_VALID_SECONDS)
@@ -30,8 +34,6 @@ ALERTS = {
     "account/email/password_changed": "登录密码已修改",
     "account/email/password_reset": "登录密码已重设",
     "account/email/password_set": "登录密码已设置",
-    "account/email/email_changed": "登录邮箱已更换",
-    "account/email/email_deleted": "登录邮箱已删除",
     "mfa/email/totp_activated": "身份验证器已开启",
     "mfa/email/totp_deactivated": "身份验证器已关闭",
     "mfa/email/recovery_codes_generated": "两步验证的备用码已重新生成",
@@ -78,8 +80,8 @@ class AccountAdapter(DefaultAccountAdapter):
         "enter_current_password": "当前密码不正确",
         "incorrect_code": "验证码不正确，请核对最新一条消息里的六位数字",
         "incorrect_password": "密码不正确",
-        "too_many_login_attempts": "尝试次数过多，请 5 分钟后再试",
-        "rate_limited": "发送太频繁，请 1 分钟后再试",
+        "too_many_login_attempts": "尝试次数过多，请重新获取验证码，或 5 分钟后再试",
+        "rate_limited": "太频繁了，请 1 分钟后再试",
         "same_as_current": "与当前的相同，不需要更改",
     }
 
@@ -96,11 +98,11 @@ class AccountAdapter(DefaultAccountAdapter):
         user.save(update_fields=["phone", "phone_hash", "phone_verified"])
 
     def set_phone_verified(self, user: User, phone: str) -> None:
-        """Take a proven number; where it replaces another proven one, both hear of it."""
-        before = user.phone if user.phone_verified else None
-        self.set_phone(user, phone, True)
-        if before and before != phone:
-            services.alert(member=user, what="登录手机号已更换", now=timezone.now(), also=[before])
+        """Take a proven number; every contact of the member's hears of it. A code that signs in changes nothing."""
+        former = user.phone if user.phone_verified else None
+        if former != phone:
+            self.set_phone(user, phone, True)
+            services.alert_change(member=user, channel=Message.Channel.SMS, former=former, now=timezone.now())
 
     def get_user_by_phone(self, phone: str) -> User | None:
         """Find the owner of a number; who only typed it owns nothing."""
@@ -171,10 +173,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
     ) -> None:
-        """Tell the member, and the address that was theirs until now, in one sentence and with a way to stop it."""
+        """Tell the member in one sentence and with a way to stop it; of addresses tells `tell_of_address`."""
         if what := ALERTS.get(template_prefix):
-            former = (context or {}).get("deleted_email")
-            services.alert(member=user, what=what, now=timezone.now(), also=filter(None, [email, former, user.email]))
+            services.alert(member=user, what=what, now=timezone.now(), also=filter(None, [email, user.email]))
+        if template_prefix == "account/email/email_deleted":
+            former = (context or {})["deleted_email"]
+            services.alert_change(member=user, channel=Message.Channel.MAIL, former=former, now=timezone.now())
 
     # Signing in
 
@@ -194,35 +198,46 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_stages(self) -> list[str]:
         return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]
 
-    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Count a try before the password is looked at.
+    def pre_authenticate(self, request: HttpRequest, **_credentials: Any) -> None:
+        """Count a try for the address it comes from; for its account counts `accounts.backends`.
 
-        :raises django.forms.ValidationError: when there were too many for this account, or from this address
+        :raises django.forms.ValidationError: when there were too many
         """
-        within = attempts.for_address().take(self.get_client_ip(request)) and attempts.for_account().take(
-            _typed(credentials)
-        )
-        if not within:
-            raise self.validation_error("too_many_login_attempts")
-        self._tried = _typed(credentials)
+        attempts.for_address().enforce(self.get_client_ip(request))
 
-    def _rollback_login_failed_rl_usage(self) -> None:
-        """Uncount the try that was right: a wrong one between two right ones must not be forgotten with it."""
-        attempts.for_account().give_back(self._tried)
-
-    def _delete_login_attempts_cached_email(self, _request: HttpRequest, **credentials: Any) -> None:
+    def _delete_login_attempts_cached_email(self, _request: HttpRequest, *, email: str) -> None:
         """Let in at once who has just set a new password."""
-        attempts.for_account().forget(_typed(credentials))
+        for pk in EmailAddress.objects.filter(email=email).values_list("user", flat=True):
+            attempts.for_account().forget(attempts.of_member(pk))
+
+    def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
+        """Ask whoever changes how one signs in; allauth asks nobody who has neither password nor second step.
+
+        :raises ReauthenticationRequired: when such a one has not entered a code lately, though it would reach them
+        """
+        request = context.request
+        asked = get_reauthentication_flows(request.user) or not services.contacts_of(request.user)
+        if not asked and not has_entered_a_code(request, request.user):
+            raise ReauthenticationRequired
+        return super().is_reauthentication_required(app=app, **more)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Offer a code too, but never in place of a second step."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        has_second_step = any(method["id"] != "reauthenticate" for method in methods)
+        if not has_second_step and user.is_authenticated and services.contacts_of(user):
+            methods.append({"id": "code", "description": "code", "url": reverse("accounts:prove")})
+        return methods
 
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Let an address go only while a proven number is left to sign in with."""
         return bool(email_address.user.phone_verified)
 
 
-def _typed(credentials: dict[str, Any]) -> str:
-    """Tell whose password is tried: allauth counts everybody's numbers under one empty key."""
-    typed: str = credentials.get("email") or credentials.get("phone") or ""
-    return typed.lower()
+def tell_of_address(*, user: User, from_email_address: EmailAddress | None, **_signal: Any) -> None:
+    """Tell a member that an address was added to their account, or has replaced another."""
+    former = from_email_address.email if from_email_address else None
+    services.alert_change(member=user, channel=Message.Channel.MAIL, former=former, now=timezone.now())
 
 
 class SecondStepAdapter(DefaultMFAAdapter):

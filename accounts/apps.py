@@ -22,13 +22,21 @@ class AccountsConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        from allauth.account.signals import user_logged_in
+        from allauth.account.signals import email_changed, user_logged_in
         from allauth.usersessions.signals import on_user_logged_in
 
-        from accounts import checks, inventory, known_devices, roles, services  # noqa: F401 - some declare themselves
+        from accounts import (  # noqa: F401 - some declare themselves
+            adapter,
+            checks,
+            inventory,
+            known_devices,
+            roles,
+            services,
+        )
 
         # allauth's own looks at every session of the member: see accounts/services/devices.py.
         user_logged_in.disconnect(on_user_logged_in)
         user_logged_in.connect(services.note_device, dispatch_uid="accounts.devices")
         user_logged_in.connect(known_devices.note_sign_in, dispatch_uid="accounts.known_devices")
+        email_changed.connect(adapter.tell_of_address, dispatch_uid="accounts.tell_of_address")
         post_migrate.connect(roles.grant, dispatch_uid="accounts.roles")

@@ -7,6 +7,7 @@ that only ever goes up by one in a single step needs none: however many guess at
 from contextlib import suppress
 from dataclasses import dataclass
 
+from django import forms
 from django.conf import settings
 from django.core.cache import cache
 
@@ -30,6 +31,14 @@ class Limit:
             number = 1 if cache.add(key, 1, self.seconds) else cache.incr(key)
         return number <= self.most
 
+    def enforce(self, who: str) -> None:
+        """Count one try.
+
+        :raises django.forms.ValidationError: when it is one too many; says when to come back
+        """
+        if not self.take(who):
+            raise forms.ValidationError(f"尝试次数过多，请 {in_words(self.seconds)}后再试", code="too_often")
+
     def give_back(self, who: str) -> None:
         """Uncount one try."""
         with suppress(ValueError):  # its time may be over
@@ -40,6 +49,16 @@ class Limit:
 
     def _key(self, who: str) -> str:
         return f"attempts:{self.name}:{keyed_hash(who, purpose='accounts.attempts').hex()}"
+
+
+def in_words(seconds: int) -> str:
+    """Say how long to wait: "5 分钟", "30 秒"."""
+    return f"{seconds // 60} 分钟" if seconds >= 60 else f"{seconds} 秒"
+
+
+def of_member(pk: int) -> str:
+    """Name a member so that no number or address is written alike."""
+    return f"member:{pk}"
 
 
 def for_account() -> Limit:

@@ -3,6 +3,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.db.models import Exists, OuterRef
 
+from accounts import attempts
 from accounts.models import User
 
 SECOND_STEP = Exists(Authenticator.objects.filter(user_id=OuterRef("user_id")))
@@ -12,14 +13,28 @@ class PortalBackend(AuthenticationBackend):
     """Signs in by number or address, also who has not entered the code yet: they are asked for it next."""
 
     def _authenticate_by_phone(self, phone: str, password: str) -> User | None:
-        return self._check_password(User.objects.with_phone(phone), password)
+        return self._try(User.objects.with_phone(phone), phone, password)
 
     def _authenticate_by_email(self, email: str, password: str) -> User | None:
         """Find at once what allauth looks up again at each step that follows: address, member, second step."""
         found = EmailAddress.objects.filter(email=email.lower()).select_related("user").annotate(guarded=SECOND_STEP)
         address = found.order_by("-verified", "-pk").first()
         if address is None:
-            return self._check_password(User.objects.filter(email=email.lower()).first(), password)
+            return self._try(User.objects.filter(email=email.lower()).first(), email, password)
         EmailAddress.objects.fill_cache_for_user(address.user, [address])
         address.user.signs_in_unguarded = not address.guarded
-        return self._check_password(address.user, password)
+        return self._try(address.user, email, password)
+
+    def _try(self, member: User | None, typed: str, password: str) -> User | None:
+        """Look at a password, so and so often for each member, whether by number or by address; for nobody alike.
+
+        The try that was right is uncounted: a wrong one between two right ones must not be forgotten with it.
+
+        :raises django.forms.ValidationError: when there were too many
+        """
+        tries, who = attempts.for_account(), attempts.of_member(member.pk) if member else typed.lower()
+        tries.enforce(who)
+        let_in: User | None = self._check_password(member, password)
+        if let_in is not None:
+            tries.give_back(who)
+        return let_in

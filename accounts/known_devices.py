@@ -51,4 +51,6 @@ def _known_to(request: HttpRequest) -> list[str]:
 
 
 def _name_of(member: User) -> str:
-    return keyed_hash(str(member.pk), purpose="accounts.known_devices").hex()[:16]
+    """Name a member to the browsers of whoever signed in as them since they last locked their account."""
+    since = member.locked_at.isoformat() if member.locked_at else ""
+    return keyed_hash(f"{member.pk}|{since}", purpose="accounts.known_devices").hex()[:16]

@@ -1,6 +1,7 @@
 """What every request of a member goes through."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 from allauth.core.exceptions import RateLimited
 from allauth.core.ratelimit import respond_429
@@ -14,6 +15,7 @@ from django.utils.cache import patch_cache_control
 from accounts import known_devices, services, visited
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+LONGEST_LIMIT = 60  # seconds that any of `ACCOUNT_RATE_LIMITS` counts, except wrong codes, which say so themselves
 
 
 # Where staff sign in and look after it, and what can be read without a member's data.
@@ -54,7 +56,10 @@ class TooManyRequestsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            response.headers.setdefault("Retry-After", str(LONGEST_LIMIT))
+        return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         return respond_429(request) if isinstance(exception, RateLimited) else None

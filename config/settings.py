@@ -203,7 +203,7 @@ ACCOUNT_RATE_LIMITS = {
     "change_phone": "5/m/user",
     "confirm_email": "1/10s/key,30/m/ip",
     "login": "",  # SIGN_IN_TRIES instead
-    "login_failed": "",
+    "login_failed": "5/5m/key",  # the second step
     "request_login_code": "30/m/ip,3/m/key",
     "reset_password": "20/m/ip,3/m/key",
     "signup": "30/m/ip",
@@ -213,7 +213,7 @@ ACCOUNT_RATE_LIMITS = {
 SIGN_IN_TRIES = {"account": (5, 300), "address": (30, 60)}
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_REAUTHENTICATION_REQUIRED, ACCOUNT_REAUTHENTICATION_TIMEOUT = True, 300
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 MFA_ADAPTER = "accounts.adapter.SecondStepAdapter"

@@ -32,7 +32,7 @@ def environment() -> dict[str, str]:
         "SMS_BACKEND": "accounts.sms.aliyun.Backend",
         "ALIYUN_SMS_ACCESS_KEY_ID": "id",
         "ALIYUN_SMS_ACCESS_KEY_SECRET": "secret",
-        "ALIYUN_SMS_TEMPLATES": "code=SMS_1,taken=SMS_2,unknown=SMS_3,notice=SMS_4",
+        "ALIYUN_SMS_TEMPLATES": "code=SMS_1,taken=SMS_2,unknown=SMS_3,notice=SMS_4,alert=SMS_5",
         "MEDIA_ROOT": f"{folder}/media",
         "STATIC_ROOT": f"{folder}/static",
         "LEDGER_DIR": f"{folder}/ledger",

@@ -63,7 +63,7 @@ def house(settings, tmp_path, monkeypatch):
             "access_key_id": "id",
             "access_key_secret": "secret",
             "sign_name": "妇产科网",
-            "templates": {"code": "SMS_1", "taken": "SMS_2", "unknown": "SMS_3", "notice": "SMS_4"},
+            "templates": {"code": "SMS_1", "taken": "SMS_2", "unknown": "SMS_3", "notice": "SMS_4", "alert": "SMS_5"},
             "endpoint": f"127.0.0.1:{parts.doors['sms'].port}",
             "protocol": "http",
         }

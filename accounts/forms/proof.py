@@ -1,7 +1,9 @@
 """Proving once more that it is the member who asks for what cannot be undone."""
 
 from typing import Any, cast
+from urllib.parse import urlencode
 
+from allauth.account.utils import get_next_redirect_url
 from allauth.core import ratelimit
 from django import forms
 from django.http import HttpRequest
@@ -20,6 +22,12 @@ def pending_key(act: str) -> str:
     return f"proof_code_{act}"
 
 
+def queried(*, next_page: str | None, with_code: bool) -> str:
+    """Write the query that an asking page is read with: where to go on, and that a code was sent."""
+    asked = {**({"with": "code"} if with_code else {}), **({"next": next_page} if next_page else {})}
+    return f"?{urlencode(asked)}" if asked else ""
+
+
 class ProofForm(forms.Form):
     """Asks for the password, or for a code that was just sent; whoever has neither is asked for nothing.
 
@@ -35,6 +43,14 @@ class ProofForm(forms.Form):
             self.fields["code"] = _code_field()
         elif self.member.has_usable_password():
             self.fields["password"] = _password_field()
+
+    @property
+    def next_page(self) -> str | None:
+        return cast("str | None", get_next_redirect_url(self.request))
+
+    @property
+    def query(self) -> str:
+        return queried(next_page=self.next_page, with_code=bool(self.pending))
 
     @property
     def ways(self) -> list[tuple[str, str]]:

@@ -1,11 +1,9 @@
 """Coming back."""
 
-import time
 from typing import Any
 
 from allauth.account import forms as allauth_forms
 from allauth.account.adapter import get_adapter
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.core import context, ratelimit
 from django import forms
@@ -17,9 +15,9 @@ from django.utils.safestring import SafeString
 
 from accounts.forms.contact import cleaned_contact, refuse_when_flooded, refuse_when_too_soon
 from accounts.models import User
+from accounts.proven import has_entered_a_code
 
 HOW_TO_CHOOSE = "至少 10 位，不要只用数字，也不要用常见的词、生日、连续的键或自己的手机号"
-CODE_COUNTS_FOR = 600  # seconds
 
 
 def _forgotten() -> SafeString:
@@ -64,6 +62,15 @@ class LoginForm(allauth_forms.LoginForm):
     def clean_login(self) -> str:
         return cleaned_contact(self.cleaned_data["login"])
 
+    def _clean_with_password(self, credentials: dict[str, str]) -> Any:
+        """Say in its own words that a code for an unproven address was sent a moment ago."""
+        try:
+            return super()._clean_with_password(credentials)
+        except forms.ValidationError as refusal:
+            if refusal.code == "too_many_login_attempts":
+                raise get_adapter().validation_error("rate_limited") from None
+            raise
+
 
 class OneContactMixin(forms.Form):
     """One field for a number or an address, where allauth has two, or knows addresses only."""
@@ -93,11 +100,19 @@ class RequestLoginCodeForm(OneContactMixin, allauth_forms.RequestLoginCodeForm):
         self._user: User | None = None
 
     def clean_email(self) -> str:
-        email: str = self.cleaned_data["email"]
-        if not ratelimit.consume(context.request, action="request_login_code", key=email):
-            raise get_adapter().validation_error("too_many_login_attempts")
-        self._user = owner_of(email)
-        return email
+        self._user = owner_of(self._counted("email"))
+        return str(self.cleaned_data["email"])
+
+    def clean_phone(self) -> str:
+        self._user = User.objects.with_proven_phone(self._counted("phone"))
+        return str(self.cleaned_data["phone"])
+
+    def _counted(self, name: str) -> str:
+        """Return the contact, unless codes were asked for too often."""
+        contact: str = self.cleaned_data[name]
+        if not ratelimit.consume(context.request, action="request_login_code", key=contact):
+            raise get_adapter().validation_error("rate_limited")
+        return contact
 
 
 class ResetPasswordForm(OneContactMixin, allauth_forms.ResetPasswordForm):
@@ -131,13 +146,8 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         self.fields["oldpassword"].help_text = FORGOTTEN
         self.fields["password1"].help_text = HOW_TO_CHOOSE
         without_placeholders(self)
-        if self._came_by_code():
+        if has_entered_a_code(context.request, self.user):
             del self.fields["oldpassword"]
-
-    def _came_by_code(self) -> bool:
-        since = time.time() - CODE_COUNTS_FOR
-        records = get_authentication_records(context.request, self.user)
-        return any(record["method"] == "code" and record["at"] > since for record in records)
 
 
 class ReauthenticateForm(allauth_forms.ReauthenticateForm):

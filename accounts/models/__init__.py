@@ -1,5 +1,6 @@
 """Who a member is, what is on its way to them, where they were, what they take away, and how they leave."""
 
+from accounts.models.alert import Alert
 from accounts.models.avatar import Avatar
 from accounts.models.closure import Closure
 from accounts.models.erasure import Erasure
@@ -15,6 +16,7 @@ from accounts.models.user import User, UserManager, hash_of_phone
 from accounts.models.visit import Visit
 
 __all__ = [
+    "Alert",
     "Audience",
     "Avatar",
     "Closure",

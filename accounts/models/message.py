@@ -39,6 +39,8 @@ class Message(models.Model):
     """One mail or SMS to one destination."""
 
     KEPT = timedelta(days=7)
+    # What a variable of a template may be, at Aliyun: https://help.aliyun.com/document_detail/108253.html
+    LONGEST_PARAM = 35
 
     class Channel(models.TextChoices):
         MAIL = "mail", "邮件"
@@ -51,6 +53,7 @@ class Message(models.Model):
         TAKEN = "taken", "号码已注册"
         UNKNOWN = "unknown", "号码未注册"
         NOTICE = "notice", "通知"
+        ALERT = "alert", "账号安全提醒"
 
     member = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="messages", verbose_name="会员"
@@ -91,6 +94,11 @@ class Message(models.Model):
         purpose = "给您发送验证码和通知"
         owner = "member"
         on_close = DELETE
+
+    @classmethod
+    def channel_to(cls, contact: str) -> Channel:
+        """Tell how a contact is reached."""
+        return cls.Channel.MAIL if "@" in contact else cls.Channel.SMS
 
     def __str__(self) -> str:
         return f"{self.get_channel_display()} #{self.pk}"

@@ -65,6 +65,7 @@ class User(Consenting, AbstractBaseUser, PermissionsMixin):
     adult_at = models.DateTimeField("声明年满 18 岁的时间", null=True)
     media_prefix = models.UUIDField("上传目录", default=uuid.uuid4, unique=True, editable=False)
     closing_at = models.DateTimeField("申请注销的时间", null=True, editable=False)
+    locked_at = models.DateTimeField("锁定账号的时间", null=True, editable=False)
     is_staff = models.BooleanField("工作人员", default=False)
     is_active = models.BooleanField("可登录", default=True)
     date_joined = models.DateTimeField("注册时间", default=timezone.now)

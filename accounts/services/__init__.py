@@ -2,7 +2,7 @@
 
 from accounts.closing import NotYet
 from accounts.services.alarming import alarm_late_closures
-from accounts.services.alerts import LinkIsSpent, alert, lock, member_of
+from accounts.services.alerts import alert, alert_change
 from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
     PROMISE,
@@ -39,6 +39,7 @@ from accounts.services.linking import (
     weixin_contact,
     weixin_of,
 )
+from accounts.services.locking import LinkIsSpent, alert_of, contacts_to_restore, lock
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -108,12 +109,15 @@ __all__ = [
     "alarm_late_closures",
     "alarm_missed_retention",
     "alert",
+    "alert_change",
+    "alert_of",
     "avatar_of",
     "build_due_exports",
     "close_account",
     "code_is_right",
     "colleagues",
     "contacts_of",
+    "contacts_to_restore",
     "days_left",
     "decide_finding",
     "delete_now",
@@ -141,7 +145,6 @@ __all__ = [
     "lock",
     "may_not_join",
     "may_publish_name",
-    "member_of",
     "note_device",
     "note_visit",
     "notify",

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django_cryptography.utils.crypto import InvalidToken
 
 from accounts import sms
@@ -76,12 +76,15 @@ def notify(*, member: User, subject: str, text: str, now: datetime) -> Message |
     return None
 
 
-def has_reached_daily_cap(*, to: str, channel: str, now: datetime) -> bool:
-    """Tell whether a number or address has been sent enough for a day, whoever asked for it."""
-    since = now - timedelta(days=1)
-    return (
-        Message.objects.to_destination(to, channel=channel, since=since).count() >= DAILY_CAP[Message.Channel(channel)]
-    )
+def has_reached_daily_cap(*, to: str, channel: str, now: datetime, template: str = "") -> bool:
+    """Tell whether a number or address has been sent enough for a day, whoever asked for it.
+
+    Alerts are counted by themselves: no flood of them takes somebody's codes away, and no flood of codes the alerts.
+    """
+    sent = Message.objects.to_destination(to, channel=channel, since=now - timedelta(days=1))
+    is_alert = Q(template=Message.Template.ALERT)
+    counted = sent.filter(is_alert if template == Message.Template.ALERT else ~is_alert)
+    return counted.count() >= DAILY_CAP[Message.Channel(channel)]
 
 
 def deliver_due_messages(*, channel: str, now: datetime) -> int:
@@ -171,6 +174,7 @@ def _transmit(row: Message) -> None:
         EmailMessage(subject=row.subject or "", body=body, to=[to]).send()
 
 
+@transaction.atomic
 def _record(row: Message, outcome: Outcome, *, now: datetime) -> None:
     """Empty a row that is settled, or say when it is tried again."""
     changes: dict[str, Any] = {"error": outcome.error[:80]}
@@ -178,9 +182,22 @@ def _record(row: Message, outcome: Outcome, *, now: datetime) -> None:
         changes |= {"sent_at": now, **_emptied()}
     elif outcome.final or row.attempts > len(BACKOFF):
         changes |= {"failed_at": now, **_emptied()}
+        _mail_instead(row, now=now)
     else:
         changes |= {"next_attempt_at": now + BACKOFF[row.attempts - 1]}
     Message.objects.filter(pk=row.pk).update(**changes)
+
+
+def _mail_instead(row: Message, *, now: datetime) -> None:
+    """Send by mail, to a member who has an address, what no SMS could bring; a code is asked for again."""
+    is_news = row.channel == Message.Channel.SMS and row.template in (Message.Template.ALERT, Message.Template.NOTICE)
+    if not is_news or row.member is None or not row.member.email or row.get_deferred_fields():
+        return
+    subject = f"【{settings.SITE_NAME}】{row.get_template_display()}"
+    to, mail = row.member.email, Message.Channel.MAIL
+    send_message(
+        channel=mail, to=to, subject=subject, body=row.body or "", template=row.template, member=row.member, now=now
+    )
 
 
 def _emptied() -> dict[str, None]:

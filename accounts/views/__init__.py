@@ -1,15 +1,15 @@
 from accounts.views import closing, exporting, weixin
 from accounts.views.avatar import avatar, my_avatar, remove_avatar
-from accounts.views.codes import confirm_email, confirm_login_code
+from accounts.views.codes import confirm_email, confirm_login_code, verify_phone
 from accounts.views.devices import devices, end_device
 from accounts.views.inbox import demo_inbox
 from accounts.views.me import me
 from accounts.views.not_me import not_me
 from accounts.views.partners import forget_partner_record, partners
 from accounts.views.profile import doctor, profile
-from accounts.views.proof import send_proof_code
+from accounts.views.proof import prove, send_proof_code
 from accounts.views.receipts import receipt, receipt_json
-from accounts.views.sign_in import reset_password, sign_in
+from accounts.views.sign_in import reset_password, set_password, sign_in
 from accounts.views.visits import visits
 
 __all__ = [
@@ -28,12 +28,15 @@ __all__ = [
     "not_me",
     "partners",
     "profile",
+    "prove",
     "receipt",
     "receipt_json",
     "remove_avatar",
     "reset_password",
     "send_proof_code",
+    "set_password",
     "sign_in",
+    "verify_phone",
     "visits",
     "weixin",
 ]

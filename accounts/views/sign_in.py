@@ -3,9 +3,12 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account import views as allauth_views
+from allauth.account.decorators import reauthentication_required
 from allauth.account.internal.flows.login_by_code import LoginCodeVerificationProcess
 from allauth.account.views import LoginView, PasswordResetView
 from allauth.core import ratelimit
+from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -36,3 +39,5 @@ class ResetPasswordView(PasswordResetView):
 
 
 reset_password = ResetPasswordView.as_view()
+# Whoever sits down at a browser that was left open must not give the account a password of their own.
+set_password = login_required(reauthentication_required(app="allauth.account")(allauth_views.password_set))

@@ -7,12 +7,13 @@ import pytest
 import time_machine
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from accounts import known_devices, services
-from accounts.models import Message, User
-from accounts.services.alerts import VALID, token_for
+from accounts.models import Alert, Message, User
+from accounts.sms import Sms, SmsRefused
 from tests.accounts.test_signing_in import PASSWORD
 from tests.factories import agree, last_code, last_message, make_member, make_phone_member, sign_in
 
@@ -25,7 +26,10 @@ AWAY = {"HTTP_USER_AGENT": FIREFOX}
 @pytest.fixture
 def carol(documents):
     """A member known by number, since long."""
-    member = make_phone_member(phone=PHONE)
+    return since_long(make_phone_member(phone=PHONE))
+
+
+def since_long(member: User) -> User:
     User.objects.filter(pk=member.pk).update(date_joined=timezone.now() - timedelta(days=90))
     member.refresh_from_db()
     return member
@@ -35,13 +39,17 @@ def enter(client: Client, login: str = PHONE, **headers):
     return client.post(LOGIN, {"login": login, "password": PASSWORD}, **headers)
 
 
+def prove(client: Client):
+    return client.post("/account/reauthenticate/", {"password": PASSWORD})
+
+
 def notices(to: str = PHONE) -> list[str]:
-    found = Message.objects.filter(template="notice").order_by("pk")
+    found = Message.objects.filter(template="alert").order_by("pk")
     return [message.body for message in found if message.to == to]
 
 
 def link_in(text: str) -> str:
-    return re.search(r"https?://[^/]+(/account/not-me/\S+/)", text)[1]
+    return re.search(r"https?://[^/]+(/n/\S+/)", text)[1]
 
 
 # ── A new device ──
@@ -67,7 +75,8 @@ def test_the_browser_one_signs_up_with_is_no_new_one(client, documents):
 
 def test_a_browser_that_several_share_knows_each_of_them(client, carol):
     dave = agree(make_member(email="dave@example.com"))
-    User.objects.filter(pk=dave.pk).update(date_joined=timezone.now() - timedelta(days=90))
+    EmailAddress.objects.create(user=dave, email="dave@example.com", verified=True, primary=True)
+    since_long(dave)
     for _ in range(2):
         enter(client)
         client.post("/account/logout/")
@@ -86,15 +95,29 @@ def test_the_cookie_names_nobody_and_cannot_be_made_up(client, carol):
     assert len(notices()) == 2
 
 
-def test_alerts_leave_a_number_its_codes(carol, now):
+def test_alerts_leave_a_number_its_codes_and_codes_its_alerts(carol, now):
     for _ in range(30):
         services.alert(member=carol, what="x", now=now)
-    assert len(notices()) < 30
+    assert len(notices()) == 10
+    sms = Message.Channel.SMS
+    assert not services.has_reached_daily_cap(to=PHONE, channel=sms, now=now)
+    later = now + timedelta(days=1)
+    for _ in range(10):
+        services.send_message(channel=sms, to=PHONE, body="x", template="code", now=later)
+    assert services.has_reached_daily_cap(to=PHONE, channel=sms, now=later)
+    assert services.alert(member=carol, what="x", now=later) == [PHONE]
+
+
+def test_who_was_alerted_enough_by_sms_is_told_by_mail(carol, now):
+    User.objects.filter(pk=carol.pk).update(email="carol@example.com")
+    carol.refresh_from_db()
+    told = [services.alert(member=carol, what="x", now=now) for _ in range(12)]
+    assert told[9:] == [[PHONE], ["carol@example.com"], ["carol@example.com"]]
 
 
 def test_who_is_leaving_hears_nothing(carol, now):
     carol.closing_at = now
-    assert services.alert(member=carol, what="x", now=now) == 0
+    assert services.alert(member=carol, what="x", now=now) == []
 
 
 # ── 不是我 ──
@@ -106,9 +129,11 @@ def link(client, carol):
     return link_in(notices()[0])
 
 
-def test_two_links_about_one_member_have_nothing_in_common(link, carol):
-    token, other = link.split("/")[-2], token_for(carol)
-    assert token[40:] != other[40:], "who reads both cannot tell that they are about the same person"
+def test_the_table_opens_no_link(link):
+    (row,) = Alert.objects.all()
+    token = link.split("/")[-2]
+    assert len(token) == 12
+    assert token.encode() not in bytes(row.digest)
 
 
 def test_looking_at_it_locks_nobody_out(client, link, carol):
@@ -136,30 +161,44 @@ def test_it_locks_signs_out_everywhere_and_leads_to_a_new_password(client, link,
     assert carol.check_password("a brand new password")
 
 
-def test_it_works_once_and_not_after_the_password_was_changed(client, link, carol):
+def test_it_works_once(link):
     assert Client().post(link).status_code == 302
     again = Client().post(link)
     assert again.status_code == 410
     assert "不能再用" in again.content.decode()
-    fresh = token_for(User.objects.get(pk=carol.pk))
-    carol.set_password("a brand new password")
+
+
+def test_a_password_that_somebody_else_set_takes_no_link_away(link, carol):
+    carol.set_password("the stranger's own password")
     carol.save()
-    assert Client().post(f"/account/not-me/{fresh}/").status_code == 410
+    assert Client().post(link).status_code == 302
+    carol.refresh_from_db()
+    assert not carol.has_usable_password()
+
+
+def test_whoever_was_locked_out_is_announced_anew_with_a_browser_that_was_known(client, carol):
+    enter(client)
+    Client().post(link_in(notices()[0]))
+    carol.refresh_from_db()
+    carol.set_password(PASSWORD)
+    carol.save()
+    enter(client)
+    assert len(notices()) == 2
 
 
 @pytest.mark.parametrize("token", ["x", "AAAA", "%00", "ü", "A" * 500])
 def test_a_made_up_link_locks_nobody(documents, token):
-    assert Client().post(f"/account/not-me/{token}/").status_code in (404, 410)
+    assert Client().post(f"/n/{token}/").status_code in (404, 410)
 
 
 def test_it_ends_after_seven_days(link):
-    with time_machine.travel(timezone.now() + VALID + timedelta(minutes=1)):
+    with time_machine.travel(timezone.now() + Alert.VALID + timedelta(minutes=1)):
         assert Client().get(link).status_code == 410
 
 
 def test_it_takes_away_what_a_stranger_may_have_added_to_come_back_and_leaves_what_was_there(link, carol, now):
     kinds = Authenticator.Type
-    added = {kinds.TOTP: now - VALID - timedelta(hours=1), kinds.WEBAUTHN: now - timedelta(hours=1)}
+    added = {kinds.TOTP: now - Alert.VALID - timedelta(hours=1), kinds.WEBAUTHN: now - timedelta(hours=1)}
     for kind, at in added.items():
         Authenticator.objects.create(user=carol, type=kind, data={}, created_at=at)
     Client().post(link)
@@ -169,6 +208,42 @@ def test_it_takes_away_what_a_stranger_may_have_added_to_come_back_and_leaves_wh
 def test_a_link_about_who_is_leaving_locks_nothing(link, carol, now):
     User.objects.filter(pk=carol.pk).update(closing_at=now)
     assert Client().get(link).status_code == 410
+
+
+# ── An SMS that does not arrive ──
+
+
+def test_an_alert_that_the_channel_refuses_goes_by_mail(carol, now, settings):
+    User.objects.filter(pk=carol.pk).update(email="carol@example.com")
+    carol.refresh_from_db()
+    services.alert(member=carol, what="x", now=now)
+    settings.SMS_BACKEND = f"{__name__}.Refusing"
+    services.deliver_due_messages(channel=Message.Channel.SMS, now=now)
+    (by_mail,) = notices("carol@example.com")
+    assert link_in(by_mail)
+    services.deliver_due_messages(channel=Message.Channel.MAIL, now=now)
+    assert mail.outbox[-1].subject.endswith("账号安全提醒")
+
+
+def test_a_code_that_the_channel_refuses_goes_nowhere_else(carol, now, settings):
+    User.objects.filter(pk=carol.pk).update(email="carol@example.com")
+    sms = Message.Channel.SMS
+    services.send_message(channel=sms, to=PHONE, body="x", template="code", member=carol, now=now)
+    settings.SMS_BACKEND = f"{__name__}.Refusing"
+    services.deliver_due_messages(channel=sms, now=now)
+    assert Message.objects.count() == 1
+
+
+class Refusing:
+    def send(self, _message: Sms) -> None:
+        raise SmsRefused("isv.PARAM_LENGTH_LIMIT")
+
+
+def test_what_an_alert_puts_into_a_template_is_what_channels_take(carol, now):
+    services.alert(member=carol, what="您的账号在新设备登录：" + "x" * 100, now=now)
+    (params,) = [message.params for message in Message.objects.all()]
+    assert set(params) == {"what", "when", "token"}
+    assert all(len(value) <= 35 and "/" not in value for value in params.values())
 
 
 # ── What else is told ──
@@ -182,6 +257,7 @@ def test_a_new_password_is_told_of(client, carol):
 
 def test_a_changed_number_is_told_to_both(client, carol):
     enter(client)
+    prove(client)
     client.post("/account/phone/change/", {"phone": "13900139000"})
     client.post("/account/phone/verify/", {"code": last_code("+8613900139000")})
     carol.refresh_from_db()
@@ -194,6 +270,7 @@ def test_a_changed_address_is_told_to_both(client, documents):
     member = agree(make_member(email="dora@example.com"))
     EmailAddress.objects.create(user=member, email="dora@example.com", verified=True, primary=True)
     enter(client, "dora@example.com")
+    prove(client)
     client.post("/account/email/", {"action_add": "", "email": "new@example.com"})
     client.post("/account/confirm-email/", {"code": last_code("new@example.com")})
     member.refresh_from_db()

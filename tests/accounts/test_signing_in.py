@@ -17,7 +17,7 @@ from tests.factories import last_code, last_message, make_member, make_phone_mem
 
 PHONE = "+8613800138000"
 PASSWORD = "correct horse battery"
-LOGIN = "/account/login/"
+LOGIN, AGAIN = "/account/login/", "/account/reauthenticate/"
 
 pytestmark = pytest.mark.django_db
 
@@ -91,7 +91,7 @@ def test_after_five_wrong_passwords_the_right_one_has_to_wait(client, carol, set
     for _ in range(5):
         client.post(LOGIN, {"login": PHONE, "password": "no"})
     answer = client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
-    assert "5 分钟后再试" in words(answer)
+    assert "请 1 秒后再试" in words(answer)
     time.sleep(1.1)
     assert client.post(LOGIN, {"login": PHONE, "password": PASSWORD}).status_code == 302
 
@@ -215,6 +215,7 @@ def test_asking_for_an_unknown_addresss_password_looks_the_same(client, dora):
 
 def test_a_member_changes_their_number_with_a_code(client, carol):
     client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    client.post(AGAIN, {"password": PASSWORD})
     client.post("/account/phone/change/", {"phone": "139 0013 9000"})
     client.post("/account/phone/verify/", {"code": last_code("+8613900139000"), "action": "verify"})
     carol.refresh_from_db()
@@ -224,6 +225,7 @@ def test_a_member_changes_their_number_with_a_code(client, carol):
 def test_a_number_of_somebody_elses_is_not_taken_over_and_not_told(client, carol):
     other = make_phone_member(phone="+8613900139000")
     client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    client.post(AGAIN, {"password": PASSWORD})
     answer = client.post("/account/phone/change/", {"phone": "13900139000"})
     assert answer.url == "/account/phone/verify/"
     code = last_code("+8613900139000")
@@ -236,6 +238,7 @@ def test_a_number_of_somebody_elses_is_not_taken_over_and_not_told(client, carol
 
 def test_a_member_with_a_number_adds_an_address_and_takes_it_back(client, carol):
     client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    client.post(AGAIN, {"password": PASSWORD})
     client.post("/account/email/", {"email": "carol@example.com", "action_add": ""})
     client.post("/account/confirm-email/", {"code": last_code("carol@example.com"), "action": "verify"})
     carol.refresh_from_db()
@@ -284,10 +287,26 @@ def test_a_right_password_is_not_counted_and_forgives_no_wrong_one(client, carol
     assert "5 分钟后再试" in words(client.post(LOGIN, {"login": PHONE, "password": PASSWORD}))
 
 
+def test_number_and_address_of_one_member_share_their_tries(client, dora):
+    dora.set_phone(PHONE, verified=True)
+    dora.save()
+    for login in [PHONE, "dora@example.com", "Dora@Example.com", PHONE, "dora@example.com"]:
+        Client().post(LOGIN, {"login": login, "password": "no"})
+    for login in (PHONE, "dora@example.com"):
+        assert "请 5 分钟后再试" in words(Client().post(LOGIN, {"login": login, "password": PASSWORD}))
+
+
+def test_nobodys_contact_is_answered_like_somebodys_when_it_was_tried_too_often(client, carol):
+    for contact in (PHONE, "+8613900139000", "nobody@example.com"):
+        for _ in range(5):
+            client.post(LOGIN, {"login": contact, "password": "no"})
+        assert "请 5 分钟后再试" in words(client.post(LOGIN, {"login": contact, "password": "no"}))
+
+
 def test_one_address_of_the_network_tries_thirty_accounts_a_minute(client, carol):
     for number in range(30):
         client.post(LOGIN, {"login": f"139001390{number:02}", "password": "no"})
-    assert "5 分钟后再试" in words(client.post(LOGIN, {"login": PHONE, "password": PASSWORD}))
+    assert "请 1 分钟后再试" in words(client.post(LOGIN, {"login": PHONE, "password": PASSWORD}))
     other = client.post(LOGIN, {"login": PHONE, "password": PASSWORD}, REMOTE_ADDR="10.0.0.9")
     assert other.status_code == 302
 

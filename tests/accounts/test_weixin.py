@@ -19,12 +19,12 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Message, User
-from accounts.services.alerts import token_for
 from accounts.services.residue import Traces
 from accounts.weixin import WeixinClient
 from config import context
 from consent import inventory
 from consent.models import Acceptance, Document
+from tests.accounts.test_alerts import link_in
 from tests.factories import last_message, make_member, make_phone_member, make_staff, sign_in
 from tests.test_house import Page
 from tests.wechat import APP, NICKNAME, PAGE, WeChat
@@ -367,7 +367,7 @@ def test_a_new_device_is_told_of_and_listed(client, wechat, carol):
     assert UserSession.objects.get().user == carol
     client.post("/account/logout/")
     scan(client, wechat)
-    assert Message.objects.filter(template="notice").count() == 1
+    assert Message.objects.filter(template="alert").count() == 1
 
 
 def test_who_is_switched_off_reads_so(client, wechat, carol):
@@ -641,7 +641,9 @@ def test_somebody_elses_is_left_alone(client, wechat, carol, alice):
 
 
 def test_not_me_unlinks_what_a_stranger_may_have_linked(client, wechat, carol):
-    services.lock(token=token_for(linked(carol)), now=timezone.now())
+    linked(carol)
+    services.alert(member=carol, what="x", now=timezone.now())
+    Client().post(link_in(last_message(carol.phone or carol.email).body))
     assert scan(client, wechat).url == JOIN
 
 
