@@ -195,6 +195,9 @@ class AccountAdapter(DefaultAccountAdapter):
         request.session.set_expiry(None)
         super().login(request, user)
 
+    def pre_login(self, *_request: Any, **_login: Any) -> None:
+        """Let in who was suspended, where allauth would not: see `SuspendedMembersMiddleware`."""
+
     def get_login_stages(self) -> list[str]:
         return [OUR_STAGES.get(path, path) for path in super().get_login_stages()]
 

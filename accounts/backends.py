@@ -10,7 +10,13 @@ SECOND_STEP = Exists(Authenticator.objects.filter(user_id=OuterRef("user_id")))
 
 
 class PortalBackend(AuthenticationBackend):
-    """Signs in by number or address, also who has not entered the code yet: they are asked for it next."""
+    """Signs in by number or address, also who has not entered the code yet: they are asked for it next.
+
+    Who was suspended is let in too: to export, complain and leave, and to nothing else (`SuspendedMembersMiddleware`).
+    """
+
+    def user_can_authenticate(self, _member: User | None) -> bool:
+        return True
 
     def _authenticate_by_phone(self, phone: str, password: str) -> User | None:
         return self._try(User.objects.with_phone(phone), phone, password)

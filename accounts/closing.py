@@ -25,6 +25,8 @@ class Consequence:
     text: str  # what becomes of it
     url: str = ""  # where it can be settled before
     link: str = ""  # the words of that link
+    settle_at: str = ""  # where one click settles it, by POST
+    settle: str = ""  # the words of that button
 
 
 class NotYet(Exception):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from allauth.core.exceptions import RateLimited
 from allauth.core.ratelimit import respond_429
@@ -13,6 +14,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from accounts import known_devices, services, visited
+from consent import asking
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 LONGEST_LIMIT = 60  # seconds that any of `ACCOUNT_RATE_LIMITS` counts, except wrong codes, which say so themselves
@@ -91,6 +93,27 @@ class KnownDevicesMiddleware:
         response = self.get_response(request)
         known_devices.remember(request, response)
         return response
+
+
+class SuspendedMembersMiddleware:
+    """Leave to a suspended member what nobody may be kept from: reading, refunds, complaining, exporting, leaving."""
+
+    OPEN = frozenset({"account_inactive", "accounts:me"})
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Callable[..., Any], *_args: object) -> HttpResponse | None:
+        match = request.resolver_match
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES or match is None:
+            return None
+        if match.view_name in self.OPEN or ("admin" not in match.app_names and asking.is_open(request, view)):
+            return None
+        user = request.user
+        return redirect("account_inactive") if user.is_authenticated and not user.is_active else None
 
 
 class ClosingMembersMiddleware:

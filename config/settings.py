@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "accounts.middleware.TooManyRequestsMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
     "accounts.middleware.ClosingMembersMiddleware",
+    "accounts.middleware.SuspendedMembersMiddleware",
     "consent.middleware.TermsMiddleware",
     "consent.middleware.DevicePermissionsMiddleware",
 ]
@@ -211,8 +212,7 @@ ACCOUNT_RATE_LIMITS = {
 }
 # Tries at a password within seconds: see accounts/attempts.py.
 SIGN_IN_TRIES = {"account": (5, 300), "address": (30, 60)}
-ACCOUNT_LOGOUT_REDIRECT_URL = "/"
-ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL, ACCOUNT_SESSION_REMEMBER = "/", True
 ACCOUNT_REAUTHENTICATION_REQUIRED, ACCOUNT_REAUTHENTICATION_TIMEOUT = True, 300
 ALLAUTH_USER_CODE_FORMAT = {"numeric": True, "dashed": False, "length": 6}
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)

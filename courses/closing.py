@@ -24,9 +24,11 @@ def consequences(member: User) -> list[Consequence]:
 MATTERS = {
     "refundable": Consequence(
         title="可退款 ¥{}",
-        text="这些课程还在可以退课的期限内。注销不会自动退款，想退的请先在订单里退课，款项退回原来的付款渠道。",
+        text="这些课程还在可以退课的期限内。注销不会自动退款；可以在这里一次全部退课，也可以在订单里逐个退。款项退回原来的付款渠道，注销以后照样退。",
         url="courses:orders",
-        link="查看我的订单",
+        link="逐个查看",
+        settle_at="courses:give_back_all",
+        settle="全部退课退款",
     ),
     "pending": Consequence(
         title="{} 个订单还没有付款",
@@ -52,7 +54,8 @@ MATTERS = {
 def _tell(matter: str, number: int) -> Consequence:
     said = MATTERS[matter]
     shown = services.price(number) if matter == "refundable" else number
-    return replace(said, title=said.title.format(shown), url=reverse(said.url))
+    settle_at = reverse(said.settle_at) if said.settle_at else ""
+    return replace(said, title=said.title.format(shown), url=reverse(said.url), settle_at=settle_at)
 
 
 def _open_matters(member: User) -> dict[str, int]:

@@ -18,6 +18,7 @@ urlpatterns = [
     path(LESSON + "files/<slug:name>/blurred/", media.media, {"part": "blurred"}, name="media_blurred"),
     path("me/courses/", catalogue.my_courses, name="my_courses"),
     path("me/orders/", orders.my_orders, name="orders"),
+    path("me/orders/refund/", orders.give_back_all, name="give_back_all"),
     path(ORDER, orders.order, name="order"),
     path(ORDER + "state/", orders.order_state, name="order_state"),
     path(ORDER + "pay/", buying.pay, name="pay"),

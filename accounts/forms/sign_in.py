@@ -45,7 +45,7 @@ def owner_of(email: str) -> User | None:
     """
     claims = dict(EmailAddress.objects.filter(email=email).values_list("user_id", "verified"))
     proven = [member for member, verified in claims.items() if verified]
-    found = User.objects.sealed().filter(Q(pk__in=proven) | Q(email=email), is_active=True)
+    found = User.objects.sealed().filter(Q(pk__in=proven) | Q(email=email))
     # An account whose address was never asked about, such as a colleague's, is its owner's unless somebody proved it.
     owners = [member for member in found if claims.get(member.pk, True)]
     return max(owners, key=lambda member: member.pk in claims, default=None)

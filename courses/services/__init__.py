@@ -9,6 +9,7 @@ from courses.services.orders import (
     cancel_order,
     expire_due_orders,
     give_back,
+    give_back_all,
     place_order,
 )
 from courses.services.payment_accounts import (
@@ -53,6 +54,7 @@ __all__ = [
     "expire_due_orders",
     "forget_account",
     "give_back",
+    "give_back_all",
     "look_for_payment",
     "look_for_signature",
     "may_read",

@@ -1,5 +1,6 @@
 """Placing orders, and ending them."""
 
+from contextlib import suppress
 from datetime import datetime
 
 import structlog
@@ -102,6 +103,17 @@ def give_back(*, order_id: int, now: datetime) -> Refund:
     order.save(update_fields=["status", "completed_at"])
     Enrollment.objects.live().filter(order=order).update(ended_at=now)
     return refunds.owe(payment, reason=Refund.Reason.ASKED, now=now)
+
+
+@transaction.atomic
+def give_back_all(*, member: User, now: datetime) -> int:
+    """Take back every course that may still be given back; return how many fen are owed for them."""
+    refundable = Order.objects.for_member(member).refundable(now).select_for_update(of=("self",)).order_by("pk")
+    owed = 0
+    for order in refundable:
+        with suppress(NotRefundable):  # its term ended this moment
+            owed += give_back(order_id=order.pk, now=now).amount_fen
+    return owed
 
 
 @transaction.atomic

@@ -90,6 +90,19 @@ def give_back(request: HttpRequest, number: str) -> HttpResponse:
 
 @stays_open
 @login_required
+@require_POST
+def give_back_all(request: HttpRequest) -> HttpResponse:
+    """Give back whatever can be given back, before leaving, and lead back to that page."""
+    owed = services.give_back_all(member=member_of(request), now=timezone.now())
+    if owed:
+        messages.success(request, f"已退课，{services.price(owed)} 元将退回原来的付款渠道")
+    else:
+        messages.info(request, "没有可以退的课程了")
+    return redirect("accounts:close")
+
+
+@stays_open
+@login_required
 @require_safe
 def my_orders(request: HttpRequest) -> HttpResponse:
     """List a member's orders with what each would give back today."""

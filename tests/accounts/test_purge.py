@@ -68,6 +68,16 @@ def test_who_withdrew_stays(alice, now):
     assert not User.objects.get(pk=alice.pk).is_closing
 
 
+def test_who_withdraws_a_second_before_their_day_stays_and_a_second_later_it_is_too_late(alice, bob, now):
+    due = {member: services.close_account(member=member, now=now).due_at for member in (alice, bob)}
+    services.withdraw_closure(member=alice, now=due[alice] - timedelta(seconds=1))
+    services.purge_due(now=due[bob])
+    with pytest.raises(services.ClosureNotRevocable):
+        services.withdraw_closure(member=bob, now=due[bob] + timedelta(seconds=1))
+    assert list(User.objects.all()) == [alice]
+    assert not User.objects.get().is_closing
+
+
 def test_purging_twice_does_nothing_twice(alice, now):
     leaving(alice, now=now)
     assert services.purge_due(now=now) == 1

@@ -85,10 +85,10 @@ def test_an_address_that_one_proved_and_another_has_on_their_account_is_of_who_p
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_who_may_not_sign_in_is_nobody(page, member):
+def test_who_was_suspended_is_sent_a_code_like_anybody(page, member):
     User.objects.update(is_active=False)
     Client().post(page, {"login": KNOWN["address"]})
-    assert "还没有账号" in last_message(KNOWN["address"]).body
+    assert "还没有账号" not in last_message(KNOWN["address"]).body
 
 
 # ── Asking for one more ──
