@@ -44,7 +44,10 @@ def send_message(
     params: dict[str, str] | None = None,
     valid_for: timedelta | None = None,
 ) -> Message:
-    """Write down what somebody must be told; after `valid_for` it is not sent any more."""
+    """Write down what somebody must be told; after `valid_for` it is not sent any more.
+
+    `params`: what an SMS provider puts into its template; without it, the subject, which an SMS has for nothing else.
+    """
     return Message.objects.create(
         channel=channel,
         to=to,
@@ -53,7 +56,7 @@ def send_message(
         body=body,
         member=member,
         template=template,
-        params={"text": body} if params is None else params,
+        params={"subject": subject[: Message.LONGEST_PARAM]} if params is None else params,
         created_at=now,
         next_attempt_at=now,
         expires_at=now + valid_for if valid_for else None,
@@ -68,7 +71,8 @@ def notify(*, member: User, subject: str, text: str, now: datetime) -> Message |
     if member.is_closing:
         return None
     if member.phone and member.phone_verified:
-        return send_message(channel=Message.Channel.SMS, to=member.phone, body=text, member=member, now=now)
+        sms = Message.Channel.SMS
+        return send_message(channel=sms, to=member.phone, subject=subject, body=text, member=member, now=now)
     if member.email:
         headed = f"【{settings.SITE_NAME}】{subject}"
         mail = Message.Channel.MAIL

@@ -39,7 +39,8 @@ def _write_to_contact(case: Case, *, subject: str, text: str, now: datetime) -> 
         headed, mail = f"【{settings.SITE_NAME}】{subject}", Message.Channel.MAIL
         accounts.send_message(channel=mail, to=case.contact_email, subject=headed, body=text, now=now)
     elif case.contact_phone:
-        accounts.send_message(channel=Message.Channel.SMS, to=case.contact_phone, body=text, now=now)
+        sms = Message.Channel.SMS
+        accounts.send_message(channel=sms, to=case.contact_phone, subject=subject, body=text, now=now)
 
 
 def tell_desk(people: Iterable[User], cases: list[Case], *, subject: str, now: datetime) -> None:

@@ -310,3 +310,10 @@ def test_one_beat_sends_all_that_is_due(now):
         text(now, body=f"通知 {number}")
     assert deliver(now) == 20
     assert len(memory.outbox) == 20
+
+
+def test_an_sms_puts_into_its_template_what_a_provider_takes(now):
+    services.notify(member=make_phone_member(phone=PHONE), subject="主" * 50, text="内容" * 50, now=now)
+    assert deliver(now) == 1
+    (sent,) = memory.outbox
+    assert sent.params == {"subject": "主" * 35}, "a variable of Aliyun's holds no more, and no address"
