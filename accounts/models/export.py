@@ -30,15 +30,15 @@ class ExportQuerySet(models.QuerySet["Export"]):
         return self.under_way().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
 
     def current(self, now: datetime) -> "ExportQuerySet":
-        """Keep those whose seven days are not over, whether the clock has deleted the others or not."""
-        return self.filter(requested_at__gt=now - KEPT)
+        """Keep those whose seven days are not over or have not begun, whether the clock has come by or not."""
+        return self.filter(Q(ended_at=None) | Q(ended_at__gt=now - KEPT))
 
     def ready(self, now: datetime) -> "ExportQuerySet":
         return self.current(now).filter(state=Export.State.READY)
 
 
 class Export(models.Model):
-    """One export: how far it has come, and for seven days its file."""
+    """One export: how far it has come, and for seven days from then on its file."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "排队中"
@@ -52,6 +52,7 @@ class Export(models.Model):
     member = models.ForeignKey(User, models.CASCADE, related_name="+", verbose_name="会员")
     state = models.CharField("状态", max_length=8, choices=State.choices, default=State.WAITING)
     requested_at = models.DateTimeField("申请时间")
+    ended_at = models.DateTimeField("完成时间", null=True)
     next_attempt_at = models.DateTimeField("下次处理时间")
     attempts = models.PositiveSmallIntegerField("次数", default=0)
     done = models.PositiveIntegerField("已处理条数", default=0)
@@ -73,6 +74,11 @@ class Export(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="ready") | (~Q(file="") & Q(size__gt=0)), name="a_ready_export_has_a_file"
             ),
+            models.CheckConstraint(
+                condition=Q(state__in=["ready", "failed"], ended_at__isnull=False)
+                | Q(state__in=["waiting", "building"], ended_at=None),
+                name="exports_that_ended_and_only_they_have_ended_at",
+            ),
         ]
         indexes = [
             models.Index(
@@ -86,7 +92,7 @@ class Export(models.Model):
         owner = "member"
         page = "accounts:export"
         on_close = DELETE
-        until = after("requested_at", days=7, named_too=True)
+        until = after("ended_at", days=7, named_too=True)
         withheld = {"file", "token"}
 
     def __str__(self) -> str:
@@ -97,5 +103,6 @@ class Export(models.Model):
         return self.state in self.UNDER_WAY
 
     @property
-    def expires_at(self) -> datetime:
-        return self.requested_at + KEPT
+    def expires_at(self) -> datetime | None:
+        """Tell when the file goes; the days run from when it could be had, not from when it was asked for."""
+        return self.ended_at and self.ended_at + KEPT

@@ -1,4 +1,4 @@
-"""A member takes their information along: asked for in a request, built by the clock, kept for seven days.
+"""A member takes their information along: asked for in a request, built by the clock, kept seven days once it is ready.
 
 The table is the queue. Whoever builds has a lease that each step of the progress renews: a worker that dies is
 replaced a minute later, by one that begins anew. A file is only ever written under the lock of its row and its member.
@@ -74,7 +74,7 @@ def retry_export(*, member: User, token: Any, now: datetime) -> None:
     if mine.under_way().exclude(token=token).exists():
         raise AlreadyExporting
     failed = mine.filter(token=token, state=State.FAILED)
-    failed.update(state=State.WAITING, attempts=0, error="", done=0, next_attempt_at=now)
+    failed.update(state=State.WAITING, ended_at=None, attempts=0, error="", done=0, next_attempt_at=now)
 
 
 def build_due_exports(*, now: datetime) -> int:
@@ -154,16 +154,17 @@ def _keep(export: Export, out: IO[bytes]) -> None:
     export.size = out.tell()
     out.seek(0)
     export.file.save("export.zip", File(out), save=False)
-    export.state, export.done, export.error = State.READY, export.total, ""
-    export.save(update_fields=["file", "size", "sha256", "state", "done", "error"])
+    export.state, export.ended_at, export.done, export.error = State.READY, timezone.now(), export.total, ""
+    export.save(update_fields=["file", "size", "sha256", "state", "ended_at", "done", "error"])
 
 
 def _put_off(export: Export, error: Exception) -> None:
     """Write down a failure and when to try again; after three the member hears why, in words without data."""
     given_up = export.attempts >= PATIENCE
-    state = State.FAILED if given_up else State.WAITING
-    later = timezone.now() + WAIT * export.attempts
-    _ours(export).update(state=state, error=_reason(error), next_attempt_at=later, done=0)
+    now = timezone.now()
+    state, ended_at = (State.FAILED, now) if given_up else (State.WAITING, None)
+    later = now + WAIT * export.attempts
+    _ours(export).update(state=state, ended_at=ended_at, error=_reason(error), next_attempt_at=later, done=0)
     tell = log.error if given_up else log.warning
     tell("export.failed", attempts=export.attempts, error=type(error).__name__)
 

@@ -11,8 +11,10 @@ import pytest
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
 from django.db import IntegrityError, OperationalError
+from django.template.defaultfilters import date
 from django.test import Client
 from django.utils import timezone
+from django.utils.timezone import localtime
 
 from accounts import services
 from accounts.models import Export, User, Visit
@@ -40,6 +42,10 @@ def build(export: Export, now=None) -> Export:
     services.build_due_exports(now=now or timezone.now())
     export.refresh_from_db()
     return export
+
+
+def words(answer) -> str:
+    return answer.content.decode()
 
 
 def opened(export: Export) -> ZipFile:
@@ -137,6 +143,7 @@ def test_three_a_day_and_those_that_failed_do_not_count(alice, now):
             member=alice,
             requested_at=now - timedelta(hours=back),
             next_attempt_at=now,
+            ended_at=now - timedelta(hours=back),
             **({"state": "failed"} if back == 22 else {"state": "ready", "file": "x", "size": 1}),
         )
     with pytest.raises(services.TooManyExports) as refused:
@@ -258,12 +265,14 @@ def test_an_unknown_act_needs_no_code(door):
 
 def test_a_fourth_within_a_day_is_refused_beside_the_form_with_the_hour(door, alice, now):
     for _ in range(3):
-        Export.objects.create(member=alice, requested_at=now, next_attempt_at=now, state="ready", file="x", size=1)
+        Export.objects.create(
+            member=alice, requested_at=now, ended_at=now, next_attempt_at=now, state="ready", file="x", size=1
+        )
     page = door.post(PAGE, {"password": PASSWORD}).content.decode()
     assert "24 小时之内最多 3 份" in page
 
 
-def test_the_archive_is_handed_to_its_owner_for_seven_days_and_then_deleted(door, bob, alice, now):
+def test_the_archive_is_handed_to_its_owner_alone(door, bob, alice):
     export = build(ask(alice))
     path = f"{PAGE}{export.token}/download/"
     answer = door.get(path)
@@ -278,17 +287,40 @@ def test_the_archive_is_handed_to_its_owner_for_seven_days_and_then_deleted(door
         assert stranger.get(way).status_code == 404
         assert Client().get(way).status_code == 302
     assert stranger.post(f"{PAGE}{export.token}/retry/").status_code == 404
-    Export.objects.update(requested_at=now - timedelta(days=7, minutes=1))
+
+
+def test_the_seven_days_run_from_when_it_is_ready_on_the_page_at_the_link_and_for_the_clock(door, alice, now):
+    asked_at = now - timedelta(days=7, minutes=1)  # the queue was long, or our workers were down
+    export = build(ask(alice, asked_at))
+    assert now <= export.ended_at <= timezone.now()
+    path = f"{PAGE}{export.token}/download/"
+    assert f"可以下载到 {date(localtime(export.ended_at + timedelta(days=7)), 'n月j日 H:i')}" in words(door.get(PAGE))
+    expire(now=timezone.now())
+    assert door.get(path).status_code == 200
+
+    minute = timedelta(minutes=1)
+    Export.objects.update(ended_at=timezone.now() - timedelta(days=7) + minute)
+    expire(now=timezone.now())
+    assert door.get(path).status_code == 200
+    Export.objects.update(ended_at=timezone.now() - timedelta(days=7) - minute)
     assert door.get(path).status_code == 404, "also before the clock has come by"
+    assert path not in words(door.get(PAGE))
     expire(now=timezone.now())
     assert not Export.objects.exists()
     assert not list(Path(settings.MEDIA_ROOT).rglob("*.zip"))
 
 
+def test_one_that_still_waits_after_a_week_is_shown_and_stays(door, alice, now):
+    ask(alice, now - timedelta(days=8))
+    expire(now=now)
+    assert "<progress" in words(door.get(PAGE))
+
+
 def test_the_page_takes_few_questions_whatever_there_is(door, alice, now, queries):
     few = queries(PAGE)
     for hours in range(30):
+        ended_at = now - timedelta(hours=hours)
         Export.objects.create(
-            member=alice, requested_at=now - timedelta(hours=hours), next_attempt_at=now, state="failed", error="x"
+            member=alice, requested_at=ended_at, ended_at=ended_at, next_attempt_at=now, state="failed", error="x"
         )
     assert queries(PAGE) == few <= 6

@@ -40,8 +40,9 @@ def visit(member, *, at) -> Visit:
 def one_of_each(member, documents, *, now) -> None:
     """Make something that outlived each of these terms."""
     visit(member, at=now - timedelta(days=181))
+    failed_at = now - timedelta(days=8)
     Export.objects.create(
-        member=member, state="failed", requested_at=now - timedelta(days=8), next_attempt_at=now - timedelta(days=8)
+        member=member, state="failed", requested_at=failed_at, ended_at=failed_at, next_attempt_at=failed_at
     )
     ended = now - timedelta(days=4 * 366)
     Closure.objects.create(
