@@ -7,7 +7,8 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import PurePosixPath
@@ -31,6 +32,54 @@ table{border-collapse:collapse;width:100%;font-size:.875rem}th,td{border:1px sol
 text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#edf2f1}a{color:#0a6065}.muted{color:#4a6064}"""
 
 Progress = Callable[[int], None]
+Column = models.Field[Any, Any]
+
+
+class Part:
+    """One file on its way into the archive, in pieces that are worth compressing; counts and digests what it takes."""
+
+    def __init__(self, target: IO[bytes], name: str) -> None:
+        self.target, self.name = target, name
+        self.size, self.digest, self.waiting = 0, hashlib.sha256(), bytearray()
+
+    def write(self, content: bytes) -> int:
+        self.waiting += content
+        if len(self.waiting) > PIECE:
+            self.flush()
+        return len(content)
+
+    def flush(self) -> None:
+        self.target.write(self.waiting)
+        self.digest.update(self.waiting)
+        self.size += len(self.waiting)
+        self.waiting = bytearray()
+
+    def as_manifest(self) -> dict[str, Any]:
+        return {"name": self.name, "size": self.size, "sha256": self.digest.hexdigest()}
+
+
+class Archive:
+    """A zip that knows what was put into it."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self.zip = ZipFile(out, "w", ZIP_DEFLATED)
+        self.parts: list[Part] = []
+
+    @contextmanager
+    def adding(self, name: str) -> Iterator[Part]:
+        with self.zip.open(name, "w") as target:
+            part = Part(target, name)
+            yield part
+            part.flush()
+        self.parts.append(part)
+
+    def add(self, name: str, content: bytes) -> None:
+        with self.adding(name) as part:
+            part.write(content)
+
+    def copy(self, name: str, source: Any) -> None:
+        with self.adding(name) as part:
+            shutil.copyfileobj(source, part)
 
 
 @dataclass
@@ -39,9 +88,12 @@ class Written:
 
     entry: inventory.Entry
     rows: int = 0
-    digest: Any = field(default_factory=hashlib.sha256)
 
-    def as_manifest(self) -> dict[str, Any]:
+    @property
+    def file(self) -> str:
+        return f"data/{self.entry.label}.json"
+
+    def as_manifest(self, told: dict[str, Any]) -> dict[str, Any]:
         said = self.entry
         return {
             "name": said.name,
@@ -50,15 +102,16 @@ class Written:
             "purpose": said.purpose,
             "kept": said.kept_for or "随账号",
             "rows": self.rows,
-            "file": f"data/{said.label}.json",
-            "sha256": self.digest.hexdigest(),
+            "file": self.file,
+            "size": told["size"],
+            "sha256": told["sha256"],
         }
 
 
 def write_bundle(member: User, out: IO[bytes], *, now: datetime, progress: Progress) -> None:
-    """Write the archive; `progress` hears after each chunk how many rows are done."""
-    written: list[Written] = []
-    with ZipFile(out, "w", ZIP_DEFLATED) as archive:
+    """Write the archive; `progress` hears after each chunk, and after each file, how many rows are done."""
+    archive, written = Archive(out), []
+    with archive.zip:
         done = 0
         for entry in inventory.entries():
             of_kind = Written(entry)
@@ -66,60 +119,46 @@ def write_bundle(member: User, out: IO[bytes], *, now: datetime, progress: Progr
             for rows in _write_kind(archive, member, of_kind):
                 progress(done + rows)
             done += of_kind.rows
-        archive.writestr("manifest.json", _as_json({"made_at": _plain_time(now), "entries": _manifest(written)}))
-        archive.writestr("index.html", _front_page(written, now))
+        archive.add("index.html", _front_page(written, now).encode())
+        archive.zip.writestr("manifest.json", _as_json(_manifest(archive, written, now)))
 
 
-def _manifest(written: list[Written]) -> list[dict[str, Any]]:
-    return [one.as_manifest() for one in written]
+def _manifest(archive: Archive, written: list[Written], now: datetime) -> dict[str, Any]:
+    """List what is held, kind by kind, and every file of the archive but this one."""
+    files = {part.name: part.as_manifest() for part in archive.parts}
+    entries = [one.as_manifest(files[one.file]) for one in written]
+    for one in written:
+        files[one.file]["rows"] = one.rows
+    return {"made_at": _plain_time(now), "entries": entries, "files": list(files.values())}
 
 
-def _write_kind(archive: ZipFile, member: User, written: Written) -> Iterator[int]:
+def _write_kind(archive: Archive, member: User, written: Written) -> Iterator[int]:
     """Write one kind of row as JSON and as a page; tell after each chunk how many there are."""
     columns = columns_of(written.entry)
     with TemporaryFile() as page:
         page.write(_head(written.entry, columns).encode())
-        with archive.open(f"data/{written.entry.label}.json", "w") as data:
-            emit = _Digesting(data, written.digest)
-            emit(b"[")
+        with archive.adding(written.file) as data:
+            data.write(b"[")
             for row in _rows(member, written.entry, columns):
                 values = {column.name: _plain(column, row) for column in columns}
-                emit((",\n" if written.rows else "\n").encode() + _as_json(values))
+                data.write((",\n" if written.rows else "\n").encode() + _as_json(values))
                 page.write(_line(values).encode())
                 written.rows += 1
                 if written.rows % CHUNK == 0:
                     yield written.rows
-            emit(b"\n]\n")
-            emit.flush()
+            data.write(b"\n]\n")
         page.write(b"</table></body></html>\n")
         page.seek(0)
-        with archive.open(f"data/{written.entry.label}.html", "w") as target:
-            shutil.copyfileobj(page, target)
-    _write_files(archive, member, written.entry, columns)
+        archive.copy(f"data/{written.entry.label}.html", page)
+    for _file in _write_files(archive, member, written.entry, columns):
+        yield written.rows
     yield written.rows
-
-
-class _Digesting:
-    """Writes to a file and to a digest at once, in pieces that are worth compressing."""
-
-    def __init__(self, target: IO[bytes], digest: Any) -> None:
-        self.target, self.digest, self.waiting = target, digest, bytearray()
-
-    def __call__(self, content: bytes) -> None:
-        self.waiting += content
-        if len(self.waiting) > PIECE:
-            self.flush()
-
-    def flush(self) -> None:
-        self.target.write(self.waiting)
-        self.digest.update(self.waiting)
-        self.waiting = bytearray()
 
 
 # ── What of a row is told ──
 
 
-def columns_of(entry: inventory.Entry) -> list[models.Field[Any, Any]]:
+def columns_of(entry: inventory.Entry) -> list[Column]:
     """List the fields that are told: not the key to the member, nobody else of the staff, no secret, no digest."""
     hidden = {entry.owned_through, *entry.actors, *entry.withheld}
     return [
@@ -129,13 +168,13 @@ def columns_of(entry: inventory.Entry) -> list[models.Field[Any, Any]]:
     ]
 
 
-def _rows(member: User, entry: inventory.Entry, columns: list[models.Field[Any, Any]]) -> Iterator[Any]:
+def _rows(member: User, entry: inventory.Entry, columns: list[Column]) -> Iterator[Any]:
     keys = [column.name for column in columns if column.is_relation]
     rows = entry.rows([member.pk]).order_by("pk")
     return (rows.select_related(*keys) if keys else rows).iterator(chunk_size=CHUNK)
 
 
-def _plain(column: models.Field[Any, Any], row: Any) -> Any:
+def _plain(column: Column, row: Any) -> Any:
     """Turn a value into what JSON can say, in the words that the site uses for it."""
     value = getattr(row, column.name)
     if value is None or isinstance(value, bool | int | float | str | list | dict):
@@ -155,14 +194,15 @@ def _file_name(row: models.Model, value: Any) -> str:
     return f"files/{row._meta.label}/{row.pk}{PurePosixPath(value.name).suffix}"
 
 
-def _write_files(archive: ZipFile, member: User, entry: inventory.Entry, columns: list[models.Field[Any, Any]]) -> None:
+def _write_files(archive: Archive, member: User, entry: inventory.Entry, columns: list[Column]) -> Iterator[str]:
     """Put uploaded files beside the rows that name them; one that is missing is missing here too."""
     fields = [column for column in columns if isinstance(column, models.FileField)]
     for row in _rows(member, entry, columns) if fields else ():
         for value in filter(None, (getattr(row, column.name) for column in fields)):
             if value.storage.exists(value.name):
-                with value.storage.open(value.name) as source, archive.open(_file_name(row, value), "w") as target:
-                    shutil.copyfileobj(source, target)
+                with value.storage.open(value.name) as source:
+                    archive.copy(_file_name(row, value), source)
+                yield value.name
 
 
 # ── Words ──
@@ -177,7 +217,7 @@ def _page(title: str) -> str:
     return f"{head}<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>\n"
 
 
-def _head(entry: inventory.Entry, columns: list[models.Field[Any, Any]]) -> str:
+def _head(entry: inventory.Entry, columns: list[Column]) -> str:
     names = "".join(f"<th>{escape(str(column.verbose_name))}</th>" for column in columns)
     why = f'<p class="muted">用途：{escape(entry.purpose)}（隐私政策 {escape(entry.clause)}）</p>'
     return f'{_page(entry.name)}{why}<p><a href="../index.html">返回目录</a></p><table><tr>{names}</tr>\n'
@@ -202,7 +242,8 @@ def _front_page(written: list[Written], now: datetime) -> str:
         for one in written
     )
     made = f"{timezone.localtime(now):%Y年%m月%d日 %H:%M}"
-    said = f"<p>制作于 {made}。每一类另有同名的 JSON 文件；manifest.json 列出条数与摘要（SHA-256）。</p>"
+    checks = "manifest.json 列出每个文件的大小与摘要（SHA-256），以及每一类的条数"
+    said = f"<p>制作于 {made}。每一类另有同名的 JSON 文件；{checks}。</p>"
     unsaid = "<p>密码、两步验证密钥和登录凭据的值不在其中：它们泄露了会危及您的账号。</p>"
     table = f"<table><tr><th>信息</th><th>条数</th><th>用途</th><th>保存多久</th></tr>\n{rows}</table></body></html>\n"
     return f"{_page(f'{settings.SITE_NAME}：我的个人信息')}{said}{unsaid}{table}"

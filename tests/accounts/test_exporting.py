@@ -70,7 +70,7 @@ def test_everything_that_the_inventory_knows_is_in_it_and_the_word_of_every_fiel
     told = {entry.label: {c.name for c in bundle.columns_of(entry)} for entry in inventory.entries()}
     for one in manifest["entries"]:
         content = archive.read(one["file"])
-        assert hashlib.sha256(content).hexdigest() == one["sha256"]
+        assert (one["size"], one["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
         rows = json.loads(content)
         assert len(rows) == one["rows"], one["model"]
         assert all(set(row) == told[one["model"]] for row in rows)
@@ -123,6 +123,23 @@ def test_uploaded_files_lie_beside_the_rows_that_name_them(documents, now):
     archive = opened(build(ask(member)))
     for row in rows_of(archive, "complaints.Picture"):
         assert b"CanaryWord" in archive.read(row["file"])
+
+
+def test_every_file_in_it_stands_in_the_manifest_with_its_size_and_digest(documents, now):
+    member = make_member(email="canary@example.com")
+    Planter(member, "CanaryWord").plant_everything()
+    archive = opened(build(ask(member)))
+    manifest = json.loads(archive.read("manifest.json"))
+    told = {one["name"]: one for one in manifest["files"]}
+    assert set(told) == set(archive.namelist()) - {"manifest.json"}
+    assert len(told) == len(manifest["files"])
+    (picture,) = rows_of(archive, "complaints.Picture")
+    assert picture["file"] in told
+    for name, one in told.items():
+        content = archive.read(name)
+        assert (one["size"], one["sha256"]) == (len(content), hashlib.sha256(content).hexdigest()), name
+        is_data = name.startswith("data/") and name.endswith(".json")
+        assert one.get("rows") == (len(json.loads(content)) if is_data else None), name
 
 
 # ── One at a time, three a day ──
