@@ -1,6 +1,16 @@
 """What allauth, Django's sessions and its admin log hold about a member, declared like our own models."""
 
+from typing import Any
+
+from django.apps import apps
+
 from consent.inventory import DELETE, declare
+from consent.wording import one_of, pairs
+
+
+def told_change(message: Any) -> str:
+    """Say what Django's log keeps as JSON."""
+    return str(apps.get_model("admin.LogEntry")(change_message=message).get_change_message())
 
 
 class EmailAddress:
@@ -29,6 +39,8 @@ class Authenticator:
     page = "mfa_index"
     on_close = DELETE
     withheld = {"data"}
+    headings = {"type": "办法", "created_at": "添加时间", "last_used_at": "上次使用时间"}
+    in_words = {"type": one_of({"recovery_codes": "恢复码", "totp": "身份验证器", "webauthn": "安全密钥或通行密钥"})}
 
 
 class UserSession:
@@ -39,6 +51,7 @@ class UserSession:
     page = "usersessions_list"
     on_close = DELETE
     withheld = {"session_key", "data"}
+    headings = {"created_at": "登录时间", "ip": "IP 地址", "last_seen_at": "最近使用时间", "user_agent": "浏览器"}
 
 
 class SocialAccount:
@@ -48,6 +61,8 @@ class SocialAccount:
     owner = "user"
     page = "socialaccount_connections"
     on_close = DELETE
+    headings = {"uid": "微信给本站的编号"}
+    in_words = {"provider": one_of({"weixin": "微信"}), "extra_data": pairs()}
 
 
 class SocialToken:
@@ -57,6 +72,7 @@ class SocialToken:
     owner = "account__user"
     on_close = DELETE
     withheld = {"token", "token_secret"}
+    headings = {"app": "应用"}
 
 
 class LogEntry:
@@ -65,6 +81,7 @@ class LogEntry:
     purpose = "工作人员的操作记录"
     owner = "user"
     on_close = DELETE
+    in_words = {"change_message": told_change}
 
 
 declare("account.EmailAddress", EmailAddress)

@@ -16,6 +16,8 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         collected_at = "added_at"       # and the field that tells when
         page = "courses:orders"         # where a member sees these rows themselves
         withheld = {"password"}         # secrets that an export does not tell: whoever finds it could use them
+        headings = {"ip": "IP 地址"}     # columns whose own name is not in the member's language
+        in_words = {"said": pairs()}    # how codes without choices, and JSON, are said to people: see `consent.wording`
 
 UNLINK is for rows that know their member by a random number alone (`fields.SubjectKey`): they stay as they are, and
 point at nobody once the member's own row, the only place where that number stands too, has gone.
@@ -25,7 +27,7 @@ Models of other packages are declared with `declare`.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field, fields
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any, cast
@@ -36,6 +38,7 @@ from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, QuerySet, Value
 
 from consent.terms import Term, after
+from consent.wording import Words
 
 DELETE, UNLINK = "delete", "unlink"
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
@@ -66,6 +69,8 @@ class Entry:
     collected_at: str = ""
     withheld: frozenset[str] = frozenset()
     page: str = ""
+    headings: Mapping[str, str] = field(default_factory=dict)
+    in_words: Mapping[str, Words] = field(default_factory=dict)
 
     @property
     def deletes(self) -> bool:
@@ -124,23 +129,15 @@ def declaration(model: type[models.Model]) -> type | None:
 
 
 def entry_of(model: type[models.Model], said: Any) -> Entry:
-    """Read what a model says into an entry."""
-    return Entry(
-        model=model,
-        clause=said.clause,
-        purpose=said.purpose,
-        owner=said.owner,
-        on_close=said.on_close,
-        kept=frozenset(getattr(said, "kept", ())),
-        until=getattr(said, "until", None),
-        because=getattr(said, "because", ""),
-        actors=frozenset(getattr(said, "actors", ())),
-        title=getattr(said, "title", ""),
-        collected_with=getattr(said, "collected_with", ""),
-        collected_at=getattr(said, "collected_at", ""),
-        withheld=frozenset(getattr(said, "withheld", ())),
-        page=getattr(said, "page", ""),
-    )
+    """Read what a model says into an entry.
+
+    :raises AttributeError: when it leaves out what every entry says
+    """
+    needed = {f.name for f in fields(Entry)[1:] if f.default is MISSING and f.default_factory is MISSING}
+    told: dict[str, Any] = {name: getattr(said, name) for name in needed}
+    told |= {f.name: getattr(said, f.name) for f in fields(Entry)[1:] if hasattr(said, f.name)}
+    told |= {name: frozenset(told[name]) for name in ("kept", "actors", "withheld") if name in told}
+    return Entry(model=model, **told)
 
 
 @lru_cache(maxsize=1)

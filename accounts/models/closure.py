@@ -9,8 +9,10 @@ from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 
+from consent import inventory
 from consent.fields import SealedJSONField
 from consent.inventory import after
+from consent.wording import one_of, pairs
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
 
@@ -40,6 +42,11 @@ def new_number() -> str:
     """Make a number that nobody guesses: whoever has it may read the page about this closure."""
     groups = ["".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(3)]
     return "-".join(["ZX", *groups])
+
+
+def name_of_kind(label: str) -> str:
+    """Name a kind of row as the inventory does."""
+    return {entry.label: entry.name for entry in inventory.entries()}.get(label, label)
 
 
 class ClosureQuerySet(models.QuerySet["Closure"]):
@@ -178,6 +185,7 @@ class Closure(models.Model):
         until = after("ended_at", years=3, named_too=True)
         because = "个人信息保护法 第六十九条：由我们证明已经删除"
         title = "注销编号与办理时间"
+        in_words = {"error": one_of({}, "错误种类 {}"), "tally": pairs(name_of_kind)}
 
     def __str__(self) -> str:
         return f"注销 #{self.pk}"

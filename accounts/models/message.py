@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from consent.fields import KeyedHashField, SealedCharField, SealedJSONField, SealedTextField, keyed_hash
 from consent.inventory import DELETE
+from consent.wording import one_of, pairs
 
 WAITING = Q(sent_at=None, failed_at=None)
 SETTLED = Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False)
@@ -94,6 +95,12 @@ class Message(models.Model):
         purpose = "给您发送验证码和通知"
         owner = "member"
         on_close = DELETE
+        in_words = {
+            "params": pairs(one_of({"code": "验证码", "text": "内容"})),
+            "error": one_of(
+                {"Expired": "过了时间，没有发送", "Unreadable": "内容读不出来"}, "没有发出去（错误种类 {}）"
+            ),
+        }
 
     @classmethod
     def channel_to(cls, contact: str) -> Channel:

@@ -5,6 +5,7 @@ from django.db import models
 from accounts.models.user import User
 from consent.fields import SealedJSONField
 from consent.inventory import DELETE
+from consent.wording import pairs
 
 
 class PartnerRecord(models.Model):
@@ -27,6 +28,7 @@ class PartnerRecord(models.Model):
         owner = "member"
         page = "accounts:partners"
         on_close = DELETE
+        in_words = {"said": pairs()}
 
     def __str__(self) -> str:
         return f"合作方信息 #{self.pk}"

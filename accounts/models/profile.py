@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from accounts.models.user import User
 from consent.inventory import DELETE
+from consent.wording import moment, one_of, pairs
 
 ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -23,6 +24,11 @@ class Audience(models.TextChoices):
     ONESELF = "oneself", "仅自己"
     MEMBERS = "members", "会员"
     EVERYBODY = "everybody", "公开"
+
+
+def name_of_field(name: Any) -> str:
+    """Name one of FIELDS in Chinese; what is none any more keeps the name it had."""
+    return str(Profile.field_of(name).verbose_name) if name in Profile.FIELDS else str(name)
 
 
 class Profile(models.Model):
@@ -51,6 +57,10 @@ class Profile(models.Model):
         owner = "member"
         page = "accounts:profile"
         on_close = DELETE
+        in_words = {
+            "audience": pairs(name_of_field, one_of(dict(Audience.choices))),
+            "changed": pairs(name_of_field, moment),
+        }
 
     def __str__(self) -> str:
         return f"资料 #{self.pk}"

@@ -13,6 +13,7 @@ from accounts.phone import masked, masked_email
 from consent.fields import KeyedHashField, SealedCharField, keyed_hash
 from consent.inventory import DELETE
 from consent.models import Consenting
+from consent.models.permissions import OPENED_IN_WORDS
 
 
 def hash_of_phone(phone: str) -> bytes:
@@ -99,6 +100,7 @@ class User(Consenting, AbstractBaseUser, PermissionsMixin):
         on_close = DELETE
         title = "账号资料"
         withheld = {"password", "media_prefix", "texts_settled"}
+        in_words = {"open_permissions": OPENED_IN_WORDS}
 
     def __str__(self) -> str:
         return f"会员 #{self.pk}"

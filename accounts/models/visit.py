@@ -9,6 +9,7 @@ from django.db.models.functions import TruncDate
 
 from accounts.models.user import User
 from consent.inventory import DELETE, after
+from consent.wording import language
 
 
 class VisitQuerySet(models.QuerySet["Visit"]):
@@ -47,6 +48,7 @@ class Visit(models.Model):
         page = "accounts:visits"
         on_close = DELETE
         until = after("at", days=180, named_too=True)
+        in_words = {"language": language}
 
     def __str__(self) -> str:
         return f"访问 #{self.pk}"

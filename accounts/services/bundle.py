@@ -10,26 +10,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from pathlib import PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services import readable
 from consent import inventory
 from consent.fields import KeyedHashField
 
 CHUNK = 2_000
 PIECE = 64 * 1024  # bytes
 JSON = json.JSONEncoder(ensure_ascii=False, default=str)
-STYLE = """body{font:16px/1.6 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#10272b}
-table{border-collapse:collapse;width:100%;font-size:.875rem}th,td{border:1px solid #dbe4e3;padding:.4rem .6rem;
-text-align:left;vertical-align:top;overflow-wrap:anywhere}th{background:#edf2f1}a{color:#0a6065}.muted{color:#4a6064}"""
 
 Progress = Callable[[int], None]
 Column = models.Field[Any, Any]
@@ -119,7 +115,7 @@ def write_bundle(member: User, out: IO[bytes], *, now: datetime, progress: Progr
             for rows in _write_kind(archive, member, of_kind):
                 progress(done + rows)
             done += of_kind.rows
-        archive.add("index.html", _front_page(written, now).encode())
+        archive.add("index.html", readable.front_page([(one.entry, one.rows) for one in written], now=now).encode())
         archive.zip.writestr("manifest.json", _as_json(_manifest(archive, written, now)))
 
 
@@ -136,18 +132,18 @@ def _write_kind(archive: Archive, member: User, written: Written) -> Iterator[in
     """Write one kind of row as JSON and as a page; tell after each chunk how many there are."""
     columns = columns_of(written.entry)
     with TemporaryFile() as page:
-        page.write(_head(written.entry, columns).encode())
+        page.write(readable.head(written.entry, columns).encode())
         with archive.adding(written.file) as data:
             data.write(b"[")
             for row in _rows(member, written.entry, columns):
                 values = {column.name: _plain(column, row) for column in columns}
                 data.write((",\n" if written.rows else "\n").encode() + _as_json(values))
-                page.write(_line(values).encode())
+                page.write(readable.line(written.entry, row, values).encode())
                 written.rows += 1
                 if written.rows % CHUNK == 0:
                     yield written.rows
             data.write(b"\n]\n")
-        page.write(b"</table></body></html>\n")
+        page.write(readable.FOOT.encode())
         page.seek(0)
         archive.copy(f"data/{written.entry.label}.html", page)
     for _file in _write_files(archive, member, written.entry, columns):
@@ -175,10 +171,10 @@ def _rows(member: User, entry: inventory.Entry, columns: list[Column]) -> Iterat
 
 
 def _plain(column: Column, row: Any) -> Any:
-    """Turn a value into what JSON can say, in the words that the site uses for it."""
+    """Turn a value into what JSON can say: as it is held, codes too."""
     value = getattr(row, column.name)
     if value is None or isinstance(value, bool | int | float | str | list | dict):
-        return getattr(row, f"get_{column.name}_display")() if column.choices and value is not None else value
+        return value
     if isinstance(value, datetime):
         return _plain_time(value)
     if isinstance(column, models.FileField):
@@ -205,45 +201,5 @@ def _write_files(archive: Archive, member: User, entry: inventory.Entry, columns
                 yield value.name
 
 
-# ── Words ──
-
-
 def _as_json(value: Any) -> bytes:
     return JSON.encode(value).encode()
-
-
-def _page(title: str) -> str:
-    head = f'<!doctype html><html lang="zh-CN"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-    return f"{head}<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>\n"
-
-
-def _head(entry: inventory.Entry, columns: list[Column]) -> str:
-    names = "".join(f"<th>{escape(str(column.verbose_name))}</th>" for column in columns)
-    why = f'<p class="muted">用途：{escape(entry.purpose)}（隐私政策 {escape(entry.clause)}）</p>'
-    return f'{_page(entry.name)}{why}<p><a href="../index.html">返回目录</a></p><table><tr>{names}</tr>\n'
-
-
-def _line(values: dict[str, Any]) -> str:
-    return "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in values.values()) + "</tr>\n"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else JSON.encode(value)
-
-
-def _front_page(written: list[Written], now: datetime) -> str:
-    rows = "".join(
-        f'<tr><td><a href="data/{one.entry.label}.html">{escape(one.entry.name)}</a></td><td>{one.rows}</td>'
-        f"<td>{escape(one.entry.purpose)}</td><td>{escape(one.entry.kept_for or '随账号')}</td></tr>\n"
-        for one in written
-    )
-    made = f"{timezone.localtime(now):%Y年%m月%d日 %H:%M}"
-    checks = "manifest.json 列出每个文件的大小与摘要（SHA-256），以及每一类的条数"
-    said = f"<p>制作于 {made}。每一类另有同名的 JSON 文件；{checks}。</p>"
-    unsaid = "<p>密码、两步验证密钥和登录凭据的值不在其中：它们泄露了会危及您的账号。</p>"
-    table = f"<table><tr><th>信息</th><th>条数</th><th>用途</th><th>保存多久</th></tr>\n{rows}</table></body></html>\n"
-    return f"{_page(f'{settings.SITE_NAME}：我的个人信息')}{said}{unsaid}{table}"

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from consent.inventory import DELETE
+from consent.wording import one_of, pairs, several
 
 # Network Data Regulation 22(5): who has refused is left alone.
 NOT_ASKED_AGAIN = timedelta(days=90)
@@ -78,6 +79,10 @@ class Permission(models.Model):
     def may_be_asked(self, now: datetime) -> bool:
         """Tell whether a card may offer this permission, unasked, on a page that could use it."""
         return not self.is_open and not (self.state == self.State.REFUSED and now < self.changed_at + NOT_ASKED_AGAIN)
+
+
+# Says what `Consenting.open_permissions` holds.
+OPENED_IN_WORDS = pairs("设备 {}".format, several(one_of(dict(Permission.Kind.choices))))
 
 
 class RecallQuerySet(models.QuerySet["Recall"]):

@@ -7,9 +7,21 @@ from django.db import models
 from django.db.models import Q
 
 from consent.inventory import after
+from consent.wording import one_of, pairs
 from courses.models.orders import BECAUSE, KEPT_YEARS
 from courses.models.payment_accounts import Channel, PaymentAccount
 from courses.models.payments import Payment
+
+# What `facts` holds: see `courses.gateways.Trade` and `Notice.facts`.
+NAMES = {
+    "out_trade_no": "商户单号",
+    "trade_no": "渠道单号",
+    "amount_fen": "金额（分）",
+    "state": "状态",
+    "is_ours": "付给本站",
+    "is_live": "签约有效",
+}
+STATES = {"waiting": "等待付款", "paid": "已付款", "closed": "已关闭", "returned": "已全部退回"}
 
 
 class PaymentEventQuerySet(models.QuerySet["PaymentEvent"]):
@@ -110,6 +122,7 @@ class PaymentEvent(models.Model):
         }
         until = after("received_at", years=KEPT_YEARS)
         because = BECAUSE
+        in_words = {"facts": pairs(one_of(NAMES), one_of(STATES))}
 
     def __str__(self) -> str:
         return f"支付通知 #{self.pk}"

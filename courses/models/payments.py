@@ -8,8 +8,18 @@ from django.db import models
 from django.db.models import Q
 
 from consent.inventory import after
+from consent.wording import one_of
 from courses.models.orders import BECAUSE, KEPT_YEARS, Order
 from courses.models.payment_accounts import Channel, PaymentAccount
+
+# What stands in `error`: our own reasons, or the channel's code.
+OURS = {
+    "account_forgotten": "支付账号已解除",
+    "mismatch": "与渠道说的不符",
+    "not_sent": "没有发给渠道",
+    "returned": "渠道已全部退回",
+}
+THEIRS = "渠道没有接受（错误码 {}）"
 
 
 class PaymentQuerySet(models.QuerySet["Payment"]):
@@ -126,6 +136,7 @@ class Payment(models.Model):
         actors = {"decided_by"}
         until = after("created_at", years=KEPT_YEARS)
         because = BECAUSE
+        in_words = {"error": one_of(OURS, THEIRS)}
 
     def __str__(self) -> str:
         return f"付款 #{self.pk}"
@@ -216,6 +227,7 @@ class Refund(models.Model):
         }
         until = after("requested_at", years=KEPT_YEARS)
         because = BECAUSE
+        in_words = {"error": one_of({}, THEIRS)}
 
     def __str__(self) -> str:
         return f"退款 #{self.pk}"

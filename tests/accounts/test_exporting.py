@@ -108,11 +108,15 @@ def test_it_is_readable_by_people_and_nothing_in_it_runs(documents, alice, now):
     assert rows_of(archive, "accounts.Visit")[0]["browser"] == "<script>alert(1)</script>"
 
 
-def test_choices_times_and_names_are_told_as_the_site_tells_them(documents, alice, now):
+def test_programs_read_codes_and_local_times_where_people_read_words(documents, alice, now):
     make_order(member=alice)
-    (order,) = rows_of(opened(build(ask(alice))), "courses.Order")
-    assert order["status"] == "待付款"
+    archive = opened(build(ask(alice)))
+    (order,) = rows_of(archive, "courses.Order")
+    assert order["status"] == "pending"
     assert order["placed_at"].endswith("+08:00")
+    page = archive.read("data/courses.Order.html").decode()
+    assert "<td>待付款</td>" in page
+    assert f"<td>{localtime(now):%Y年%m月%d日}" in page
     (account,) = rows_of(opened(Export.objects.get()), "accounts.User")
     assert account["name"] == "王爱丽"
 
@@ -123,6 +127,7 @@ def test_uploaded_files_lie_beside_the_rows_that_name_them(documents, now):
     archive = opened(build(ask(member)))
     for row in rows_of(archive, "complaints.Picture"):
         assert b"CanaryWord" in archive.read(row["file"])
+        assert f'href="../{row["file"]}"' in archive.read("data/complaints.Picture.html").decode()
 
 
 def test_every_file_in_it_stands_in_the_manifest_with_its_size_and_digest(documents, now):
