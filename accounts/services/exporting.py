@@ -1,7 +1,8 @@
 """A member takes their information along: asked for in a request, built by the clock, kept seven days once it is ready.
 
 The table is the queue. Whoever builds has a lease that each step of the progress renews: a worker that dies is
-replaced a minute later, by one that begins anew. A file is only ever written under the lock of its row and its member.
+replaced a minute later, by one that begins anew; when three have died on it, it has failed. A file is only ever written
+under the lock of its row and its member.
 """
 
 import hashlib
@@ -16,14 +17,15 @@ from django.db import DatabaseError, OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import Export, User
-from accounts.models.export import MOST_A_DAY, place
+from accounts.models.export import MOST_A_DAY, ExportQuerySet, place
 from accounts.services.bundle import write_bundle
 from consent import inventory
 
 LEASE = timedelta(minutes=1)
-PATIENCE = 3  # attempts
+PATIENCE = 3  # attempts, whether they end with an error or with their worker's death
 TOLD_EVERY = 0.5  # seconds
 WAIT = timedelta(seconds=10)
+DIED = "服务器几次中途停下，没能做完，是我们的问题"
 
 log = structlog.get_logger(__name__)
 State = Export.State
@@ -56,25 +58,33 @@ def request_export(*, member: User, now: datetime) -> Export:
     mine = Export.objects.of_member(member)
     if mine.under_way().exists():
         raise AlreadyExporting
+    _refuse_too_many(mine, now)
+    return Export.objects.create(member=member, requested_at=now, next_attempt_at=now)
+
+
+def _refuse_too_many(mine: ExportQuerySet, now: datetime) -> None:
     lately = mine.filter(requested_at__gt=now - timedelta(days=1)).exclude(state=State.FAILED)
     times = list(lately.order_by("requested_at").values_list("requested_at", flat=True))
     if len(times) >= MOST_A_DAY:
         raise TooManyExports(times[-MOST_A_DAY] + timedelta(days=1))
-    return Export.objects.create(member=member, requested_at=now, next_attempt_at=now)
 
 
 @transaction.atomic
 def retry_export(*, member: User, token: Any, now: datetime) -> None:
-    """Try once more what failed; whatever did not fail stays as it is.
+    """Try once more what failed; whatever did not fail stays as it is. It is asked for now, and counts from now.
 
     :raises AlreadyExporting: when another is under way
+    :raises TooManyExports: after three others within a day; those that failed do not count
     """
     User.objects.select_for_update(no_key=True).get(pk=member.pk)
     mine = Export.objects.of_member(member)
     if mine.under_way().exclude(token=token).exists():
         raise AlreadyExporting
     failed = mine.filter(token=token, state=State.FAILED)
-    failed.update(state=State.WAITING, ended_at=None, attempts=0, error="", done=0, next_attempt_at=now)
+    if failed.exists():
+        _refuse_too_many(mine, now)
+    begun_anew = {"state": State.WAITING, "ended_at": None, "attempts": 0, "error": "", "done": 0}
+    failed.update(**begun_anew, requested_at=now, next_attempt_at=now)
 
 
 def build_due_exports(*, now: datetime) -> int:
@@ -97,12 +107,23 @@ def _claim(now: datetime) -> Export | None:
     export = due.select_for_update(skip_locked=True, of=("self",)).first()
     if export is None:
         return None
+    if export.attempts >= PATIENCE:
+        _give_up(export, now)
+        return None
     export.attempts += 1
     export.state, export.next_attempt_at = State.BUILDING, now + LEASE
     export.total = sum(rows for _kind, rows in inventory.counts(member_id=export.member_id))
     export.save(update_fields=["attempts", "state", "next_attempt_at", "total"])
     _drop_leftover(export)
     return export
+
+
+def _give_up(export: Export, now: datetime) -> None:
+    """Stop at an export whose last worker died too: an error would have been written down by the worker itself."""
+    export.state, export.ended_at, export.error, export.done = State.FAILED, now, DIED, 0
+    export.save(update_fields=["state", "ended_at", "error", "done"])
+    _drop_leftover(export)
+    log.error("export.failed", attempts=export.attempts, error="WorkerDied")
 
 
 def _drop_leftover(export: Export) -> None:

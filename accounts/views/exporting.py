@@ -45,10 +45,14 @@ def _has_begun(request: HttpRequest, form: ProofForm) -> bool:
     except services.AlreadyExporting:
         messages.info(request, UNDER_WAY)
     except services.TooManyExports as enough:
-        again = timezone.localtime(enough.again_at)
-        form.add_error(None, f"24 小时之内最多 {MOST_A_DAY} 份，{again:%m 月 %d 日 %H:%M} 以后可以再申请")
+        form.add_error(None, _too_many(enough))
         return False
     return True
+
+
+def _too_many(enough: services.TooManyExports) -> str:
+    again = timezone.localtime(enough.again_at)
+    return f"24 小时之内最多 {MOST_A_DAY} 份，{again:%m 月 %d 日 %H:%M} 以后可以再申请"
 
 
 @stays_open
@@ -70,6 +74,8 @@ def retry_export(request: HttpRequest, token: UUID) -> HttpResponse:
         services.retry_export(member=member, token=_mine(request, token).token, now=timezone.now())
     except services.AlreadyExporting:
         messages.info(request, UNDER_WAY)
+    except services.TooManyExports as enough:
+        messages.error(request, _too_many(enough))
     return redirect("accounts:export")
 
 

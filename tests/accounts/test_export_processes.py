@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Export
+from accounts.services.exporting import DIED, PATIENCE
 from tests.accounts.test_purge_processes import locked, waiting_for_a_lock
 from tests.factories import agree, attach_pictures, make_case, sign_in
 from tests.workers import Workers, wait_until
@@ -113,6 +114,31 @@ def test_a_worker_killed_while_it_reads_the_next_worker_builds(workers, picture,
     assert archives() == []
     the_next_worker_builds(export, workers)
     assert Export.objects.get().attempts == 2
+
+
+def test_an_export_that_kills_each_of_its_workers_ends_with_a_reason_and_may_be_tried_again(workers, picture, alice):
+    export = services.request_export(member=alice, now=timezone.now())
+    for attempt in range(1, PATIENCE + 1):
+        victim = workers.start()
+        with stuck_at(picture) as somebody_reads:
+            workers.ask(BUILD)
+            somebody_reads()
+            workers.kill(victim)
+        left = Export.objects.get()
+        assert (left.state, left.attempts) == ("building", attempt)
+        Export.objects.update(next_attempt_at=timezone.now())  # the lease of the dead runs out
+    workers.start()
+    workers.ask(BUILD)
+    wait_until(lambda: Export.objects.get().state == "failed")
+    failed = Export.objects.get()
+    assert (failed.attempts, failed.error, archives()) == (PATIENCE, DIED, [])
+    door = sign_in(Client(), alice)
+    assert DIED in door.get("/me/export/").content.decode()
+
+    door.post(f"/me/export/{export.token}/retry/")
+    workers.ask(BUILD)
+    wait_until(lambda: is_ready(export))
+    the_member_has_one(Export.objects.get())
 
 
 def test_a_worker_killed_after_it_stored_a_file_leaves_none_that_nobody_knows(workers, picture, alice):

@@ -161,13 +161,7 @@ def test_one_at_a_time(alice, bob, now):
 
 def test_three_a_day_and_those_that_failed_do_not_count(alice, now):
     for back in (23, 22, 21, 20):
-        Export.objects.create(
-            member=alice,
-            requested_at=now - timedelta(hours=back),
-            next_attempt_at=now,
-            ended_at=now - timedelta(hours=back),
-            **({"state": "failed"} if back == 22 else {"state": "ready", "file": "x", "size": 1}),
-        )
+        (failed if back == 22 else ready)(alice, now - timedelta(hours=back))
     with pytest.raises(services.TooManyExports) as refused:
         ask(alice, now)
     assert refused.value.again_at == now + timedelta(hours=1)
@@ -216,6 +210,60 @@ def test_a_failure_is_tried_again_and_then_told_with_its_reason_and_a_way_on(doo
     export.refresh_from_db()
     assert (export.state, export.error) == ("waiting", "")
     assert build(export).state == "ready"
+
+
+def test_an_export_that_every_worker_dies_on_fails_with_its_reason_and_a_way_on(door, alice, bob, now):
+    export = ask(alice, now)
+    for _ in range(exporting.PATIENCE):
+        assert exporting._claim(now).pk == export.pk
+        now += exporting.LEASE + timedelta(seconds=1)
+    others = ask(bob, now)
+    assert build(export, now).state == "failed"
+    assert exporting._claim(now).pk == others.pk, "it stands in nobody's way"
+    page = words(door.get(PAGE))
+    assert "服务器几次中途停下" in page
+    assert "没有成功的不算" in page
+    assert exporting._claim(now + timedelta(days=1)).pk == others.pk, "nobody begins on it again by themselves"
+
+    door.post(f"{PAGE}{export.token}/retry/")
+    assert build(export).state == "ready"
+    assert export.attempts == 1
+    assert "服务器几次中途停下" not in words(door.get(PAGE))
+
+
+def ready(member: User, asked_at) -> Export:
+    return Export.objects.create(
+        member=member,
+        requested_at=asked_at,
+        ended_at=asked_at,
+        next_attempt_at=asked_at,
+        state="ready",
+        file="x",
+        size=1,
+    )
+
+
+def failed(member: User, asked_at) -> Export:
+    return Export.objects.create(
+        member=member, requested_at=asked_at, ended_at=asked_at, next_attempt_at=asked_at, state="failed", error="x"
+    )
+
+
+def test_our_failures_take_nothing_from_a_member_s_three_and_a_retry_gives_no_fourth(door, alice, now):
+    hour = timedelta(hours=1)
+    ours = [failed(alice, now - back * hour) for back in (30, 20, 10)]
+    door.post(f"{PAGE}{ours[0].token}/retry/")
+    assert build(ours[0]).state == "ready"
+    ready(alice, now - 2 * hour)
+    assert build(ask(alice)).state == "ready", "failures of ours are none of the three"
+
+    answer = door.post(f"{PAGE}{ours[1].token}/retry/", follow=True)
+    assert "24 小时之内最多 3 份" in words(answer)
+    ours[1].refresh_from_db()
+    assert ours[1].state == "failed"
+    door.post(f"{PAGE}{ours[0].token}/retry/")
+    ours[0].refresh_from_db()
+    assert ours[0].state == "ready", "what is ready stays as it is"
 
 
 def test_a_full_disk_leaves_no_file_behind(documents, alice, monkeypatch):
@@ -287,9 +335,7 @@ def test_an_unknown_act_needs_no_code(door):
 
 def test_a_fourth_within_a_day_is_refused_beside_the_form_with_the_hour(door, alice, now):
     for _ in range(3):
-        Export.objects.create(
-            member=alice, requested_at=now, ended_at=now, next_attempt_at=now, state="ready", file="x", size=1
-        )
+        ready(alice, now)
     page = door.post(PAGE, {"password": PASSWORD}).content.decode()
     assert "24 小时之内最多 3 份" in page
 
@@ -341,8 +387,5 @@ def test_one_that_still_waits_after_a_week_is_shown_and_stays(door, alice, now):
 def test_the_page_takes_few_questions_whatever_there_is(door, alice, now, queries):
     few = queries(PAGE)
     for hours in range(30):
-        ended_at = now - timedelta(hours=hours)
-        Export.objects.create(
-            member=alice, requested_at=ended_at, ended_at=ended_at, next_attempt_at=now, state="failed", error="x"
-        )
+        failed(alice, now - timedelta(hours=hours))
     assert queries(PAGE) == few <= 6
