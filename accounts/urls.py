@@ -14,7 +14,7 @@ weixin = [
     path("unlink/", views.weixin.unlink, name="weixin_unlink"),
 ]
 urlpatterns = [
-    # Before allauth's own at the same address: see sign_in.py, codes.py and devices.py in accounts/views.
+    # Before allauth's own at the same address: see sign_in.py, codes.py, devices.py and keys.py in accounts/views.
     path("account/login/", views.sign_in, name="sign_in"),
     path("account/login/code/confirm/", views.confirm_login_code),
     path("account/confirm-email/", views.confirm_email),
@@ -25,6 +25,8 @@ urlpatterns = [
     path("account/sessions/", views.devices),
     path("account/sessions/<int:pk>/end/", views.end_device, name="end_device"),
     path("n/<str:token>/", views.not_me, name="not_me"),
+    path("account/2fa/webauthn/<int:pk>/remove/", views.remove_key),
+    path("account/not-me/<str:token>/", views.not_me, name="not_me"),
     path("me/", views.me, name="me"),
     path("me/profile/", views.profile, name="profile"),
     path("me/profile/avatar/", views.my_avatar, name="my_avatar"),

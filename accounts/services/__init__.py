@@ -25,6 +25,7 @@ from accounts.services.exporting import (
     retry_export,
 )
 from accounts.services.findings import MAY_DECIDE, AlreadyDecided, NotADecision, decide_finding
+from accounts.services.keys import may_remove_key
 from accounts.services.ledger import forget_outdated as forget_outdated_erasures
 from accounts.services.ledger import write as write_ledger
 from accounts.services.linking import (
@@ -145,6 +146,8 @@ __all__ = [
     "lock",
     "may_not_join",
     "may_publish_name",
+    "may_remove_key",
+    "member_of",
     "note_device",
     "note_visit",
     "notify",

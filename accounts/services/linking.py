@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 
 from accounts.models import User
 from accounts.services.alerts import alert
+from accounts.services.keys import has_passkey, has_proven_contact
 from accounts.services.registration import hold_contact
 
 WEIXIN = "weixin"
@@ -68,17 +68,13 @@ def link_weixin(*, member: User, openid: str, now: datetime) -> SocialAccount:
 def unlink_weixin(*, member: User, now: datetime) -> bool:
     """Forget a member's WeChat, and tell them; return whether there was one.
 
-    :raises LastWayIn: when neither a proven number nor a proven address is left to come in with
+    :raises LastWayIn: when no proven number, no proven address and no passkey is left to come in with
     """
-    User.objects.select_for_update().get(pk=member.pk)
+    member = User.objects.select_for_update().get(pk=member.pk)
     if weixin_of(member=member) is None:
         return False
-    if not _has_another_way_in(member):
+    if not (has_proven_contact(member=member) or has_passkey(member=member)):
         raise LastWayIn
     SocialAccount.objects.filter(user=member, provider=WEIXIN).delete()
     alert(member=member, what="微信登录已解除", now=now)
     return True
-
-
-def _has_another_way_in(member: User) -> bool:
-    return member.phone_verified or EmailAddress.objects.filter(user=member, verified=True).exists()

@@ -3,6 +3,7 @@ from accounts.views.avatar import avatar, my_avatar, remove_avatar
 from accounts.views.codes import confirm_email, confirm_login_code, verify_phone
 from accounts.views.devices import devices, end_device
 from accounts.views.inbox import demo_inbox
+from accounts.views.keys import remove_key
 from accounts.views.me import me
 from accounts.views.not_me import not_me
 from accounts.views.partners import forget_partner_record, partners
@@ -32,6 +33,7 @@ __all__ = [
     "receipt",
     "receipt_json",
     "remove_avatar",
+    "remove_key",
     "reset_password",
     "send_proof_code",
     "set_password",

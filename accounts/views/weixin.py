@@ -28,7 +28,7 @@ from accounts.weixin import WAITS, WeixinAdapter, is_on
 
 View = Callable[..., HttpResponse]
 TOO_LATE = "等待的时间太久，请再扫一次码"
-LAST_WAY_IN = "微信是您唯一的登录方式。请先添加并验证手机号或邮箱，再解除绑定"
+LAST_WAY_IN = "微信是您唯一的登录方式。请先添加并验证手机号或邮箱，或者添加可以单独登录的通行密钥，再解除绑定"
 
 _take_back: View = OAuth2CallbackView.adapter_view(WeixinAdapter)
 

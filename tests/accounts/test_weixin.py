@@ -8,7 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.mfa.webauthn.internal import auth as webauthn
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
@@ -632,6 +634,61 @@ def test_an_address_is_a_way_in_once_it_is_proven(client, wechat, proven, left):
     EmailAddress.objects.create(user=member, email=member.email, verified=proven, primary=True)
     sign_in(client, member).post(UNLINK)
     assert SocialAccount.objects.count() == left
+
+
+def key_of(member: User, *, opens_alone: bool) -> Authenticator:
+    """Give a member a key as a browser would, which never made one."""
+    credential = {"clientExtensionResults": {"credProps": {"rk": opens_alone}}}
+    return Authenticator.objects.create(user=member, type="webauthn", data={"name": "钥匙", "credential": credential})
+
+
+def come_in_by(key: Authenticator, client: Client, monkeypatch) -> Client:
+    """Sign in by a key whose answer is taken for right: what it signs is fido2's to check."""
+    monkeypatch.setattr(webauthn, "parse_authentication_response", lambda _said: None)
+    monkeypatch.setattr(webauthn, "extract_user_from_response", lambda _said: key.user)
+    monkeypatch.setattr(webauthn, "complete_authentication", lambda _user, _said: key)
+    client.post("/account/2fa/webauthn/login/", {"credential": '{"id": "x"}'})
+    return client
+
+
+def only_wechat(client: Client, wechat: WeChat) -> User:
+    """Somebody who joined by WeChat and gave nothing else."""
+    scan(client, wechat)
+    join(client)
+    return SocialAccount.objects.get().user
+
+
+def test_a_passkey_is_a_way_in_and_really_lets_its_owner_in(client, wechat, monkeypatch):
+    member = only_wechat(client, wechat)
+    key = key_of(member, opens_alone=True)
+    client.post(UNLINK)
+    assert "微信已解除绑定" in words(client.get(HOME))
+    assert not SocialAccount.objects.exists()
+    assert who(come_in_by(key, Client(), monkeypatch)) == member
+
+
+def test_a_key_that_is_only_a_second_step_is_none(client, wechat):
+    key_of(only_wechat(client, wechat), opens_alone=False)
+    client.post(UNLINK)
+    page = words(client.get(HOME))
+    assert "微信是您唯一的登录方式" in page
+    assert "可以单独登录的通行密钥" in page
+    assert SocialAccount.objects.exists()
+
+
+def test_the_passkey_that_is_left_stays_until_there_is_another_way(client, wechat, monkeypatch):
+    member = only_wechat(client, wechat)
+    key, second_step = key_of(member, opens_alone=True), key_of(member, opens_alone=False)
+    client.post(UNLINK)
+    client = come_in_by(key, Client(), monkeypatch)
+    answer = client.post(f"/account/2fa/webauthn/{key.pk}/remove/", follow=True)
+    assert "这是您唯一的登录方式" in words(answer)
+    client.post("/account/2fa/webauthn/reauthenticate/", {"credential": '{"id": "x"}'})
+    client.post(f"/account/2fa/webauthn/{second_step.pk}/remove/")
+    assert set(Authenticator.objects.exclude(type="recovery_codes")) == {key}
+    another = key_of(member, opens_alone=True)
+    client.post(f"/account/2fa/webauthn/{key.pk}/remove/")
+    assert set(Authenticator.objects.exclude(type="recovery_codes")) == {another}
 
 
 def test_somebody_elses_is_left_alone(client, wechat, carol, alice):
