@@ -6,7 +6,7 @@ class AccountsConfig(AppConfig):
     name = "accounts"
     verbose_name = "会员"
     roles = {
-        "客服": ["view_user", "view_message"],
+        "客服": ["view_user", "view_message", "add_disclosure", "view_disclosure"],
         "个人信息保护负责人": [
             "view_closure",
             "view_user",
@@ -18,6 +18,8 @@ class AccountsConfig(AppConfig):
             "decide_residuefinding",
             "add_partnerrecord",
             "view_partnerrecord",
+            "view_look",
+            *(f"{verb}_disclosure" for verb in ("add", "view", "delete", "approve")),
         ],
     }
 

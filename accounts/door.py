@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from accounts import looking
+
 SECOND_STEPS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 View = Callable[..., HttpResponse]
 
@@ -44,7 +46,9 @@ class GuardedAdminSite(admin.AdminSite):
             if lacks_second_step(request):
                 messages.warning(request, "工作人员需要先设置两步验证，才能进入工作台")
                 return redirect("mfa_index")
-            return inner(request, *args, **kwargs)
+            answer = inner(request, *args, **kwargs)
+            looking.note(request, view, answer, kwargs)
+            return answer
 
         return guarded
 

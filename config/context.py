@@ -28,6 +28,8 @@ ADDRESSES = {
     "announcements_seen": "consent:announcements_seen",
     "profile": "accounts:profile",
     "visits": "accounts:visits",
+    "looks": "accounts:looks",
+    "disclosures": "accounts:disclosures",
     "export": "accounts:export",
     "close": "accounts:close",
     "login": "account_login",

@@ -8,7 +8,9 @@ from django.contrib import admin
 
 from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.admin.closures import ClosureAdmin
+from accounts.admin.disclosures import DisclosureAdmin
 from accounts.admin.findings import ResidueFindingAdmin
+from accounts.admin.looks import LookAdmin
 from accounts.admin.members import MessageAdmin, UserAdmin
 from accounts.admin.partners import PartnerRecordAdmin
 from accounts.admin.retention import RetentionRunAdmin
@@ -16,6 +18,8 @@ from accounts.admin.waiting import waiting
 
 __all__ = [
     "ClosureAdmin",
+    "DisclosureAdmin",
+    "LookAdmin",
     "MessageAdmin",
     "PartnerRecordAdmin",
     "PersonalDataAdmin",

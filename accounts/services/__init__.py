@@ -17,6 +17,13 @@ from accounts.services.closing import (
 from accounts.services.colleagues import colleagues
 from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
 from accounts.services.devices import devices_of, drop_ended_sessions, end_device, note_device
+from accounts.services.disclosing import (
+    MAY_APPROVE,
+    AlreadyApproved,
+    OwnProposal,
+    approve_disclosure,
+    propose_disclosure,
+)
 from accounts.services.exporting import (
     AlreadyExporting,
     TooManyExports,
@@ -41,6 +48,7 @@ from accounts.services.linking import (
     weixin_of,
 )
 from accounts.services.locking import LinkIsSpent, alert_of, contacts_to_restore, lock
+from accounts.services.looks import note_look
 from accounts.services.messages import (
     deliver_due_messages,
     drop_outdated_messages,
@@ -80,10 +88,12 @@ from accounts.services.visits import Seen, note_visit, write_visits
 __all__ = [
     "JUST_JOINED",
     "LONGEST_WITHOUT",
+    "MAY_APPROVE",
     "MAY_DECIDE",
     "PROMISE",
     "REMIND_BEFORE",
     "WEIXIN",
+    "AlreadyApproved",
     "AlreadyClosing",
     "AlreadyDecided",
     "AlreadyExporting",
@@ -103,6 +113,7 @@ __all__ = [
     "NotPaused",
     "NotTerminable",
     "NotYet",
+    "OwnProposal",
     "Rehearsal",
     "Residue",
     "Seen",
@@ -112,6 +123,7 @@ __all__ = [
     "alert",
     "alert_change",
     "alert_of",
+    "approve_disclosure",
     "avatar_of",
     "build_due_exports",
     "close_account",
@@ -149,10 +161,12 @@ __all__ = [
     "may_remove_key",
     "member_of",
     "note_device",
+    "note_look",
     "note_visit",
     "notify",
     "pause_purge",
     "profile_of",
+    "propose_disclosure",
     "purge_due",
     "read_receipt",
     "read_table",

@@ -4,6 +4,7 @@ from accounts.views.codes import confirm_email, confirm_login_code, verify_phone
 from accounts.views.devices import devices, end_device
 from accounts.views.inbox import demo_inbox
 from accounts.views.keys import remove_key
+from accounts.views.looks import disclosures, looks
 from accounts.views.me import me
 from accounts.views.not_me import not_me
 from accounts.views.partners import forget_partner_record, partners
@@ -20,10 +21,12 @@ __all__ = [
     "confirm_login_code",
     "demo_inbox",
     "devices",
+    "disclosures",
     "doctor",
     "end_device",
     "exporting",
     "forget_partner_record",
+    "looks",
     "me",
     "my_avatar",
     "not_me",

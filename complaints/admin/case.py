@@ -34,6 +34,7 @@ REFUSALS: dict[type[Exception], str] = {
 
 
 class CaseAdmin(PersonalDataAdmin):
+    looked_at_for = "处理您的投诉、申诉或咨询"
     masks = {"contact_name": masked_name, "contact_phone": masked, "contact_email": masked_email}
     list_display = ("number", "kind", "promise", "handler", "opened_at")
     list_filter = (QueueFilter, "kind")

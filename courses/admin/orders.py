@@ -57,6 +57,7 @@ class RefundInline(ReadOnly, admin.TabularInline):
 
 
 class Books(ReadOnly, UnguessableAdmin):
+    looked_at_for = "核对订单与付款"
     ordering = ("-pk",)
     show_full_result_count = False
 
