@@ -32,6 +32,7 @@ ADDRESSES = {
     "disclosures": "accounts:disclosures",
     "export": "accounts:export",
     "close": "accounts:close",
+    "suspended": "account_inactive",
     "login": "account_login",
     "signup": "account_signup",
     "logout": "account_logout",

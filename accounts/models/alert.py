@@ -8,6 +8,7 @@ from django.db import models
 
 from consent.fields import KeyedHashField, SealedJSONField, keyed_hash
 from consent.inventory import DELETE, after
+from consent.wording import one_of, pairs
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -45,6 +46,7 @@ class Alert(models.Model):
         on_close = DELETE
         until = after("sent_at", days=7, named_too=True)
         withheld = {"digest"}
+        in_words = {"contacts_before": pairs(one_of({"sms": "手机号", "mail": "邮箱"}))}
 
     def __str__(self) -> str:
         return f"安全提醒 #{self.pk}"

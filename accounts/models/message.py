@@ -15,6 +15,10 @@ SETTLED = Q(sent_at__isnull=False) ^ Q(failed_at__isnull=False)
 EMPTY = Q(to=None, subject=None, body=None, params=None)
 
 
+# What the variables of templates are.
+PARAMS = {"code": "验证码", "subject": "主题", "what": "事由", "when": "时间", "token": "链接编号"}
+
+
 def hash_of_destination(to: str) -> bytes:
     """Hash an address or a number, so that what went to it can be counted without knowing it."""
     return keyed_hash(to.lower(), purpose="accounts.message.to")
@@ -96,7 +100,7 @@ class Message(models.Model):
         owner = "member"
         on_close = DELETE
         in_words = {
-            "params": pairs(one_of({"code": "验证码", "text": "内容"})),
+            "params": pairs(one_of(PARAMS)),
             "error": one_of(
                 {"Expired": "过了时间，没有发送", "Unreadable": "内容读不出来"}, "没有发出去（错误种类 {}）"
             ),

@@ -45,6 +45,11 @@ def test_whatever_else_leads_to_a_page_that_says_so(door, page):
     assert door.get(page)["Location"] == SUSPENDED
 
 
+def test_every_page_says_so(door):
+    for page in ("/me/", "/me/close/"):
+        assert 'href="/account/inactive/"' in door.get(page).content.decode()
+
+
 def test_that_page_names_the_ways_that_are_left(door):
     page = door.get(SUSPENDED).content.decode()
     assert "账号已暂停使用" in page

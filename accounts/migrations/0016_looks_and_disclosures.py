@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0016_exports_kept_from_ready'),
+        ('accounts', '0015_exports_kept_from_ready'),
     ]
 
     operations = [

@@ -11,7 +11,7 @@ def date_what_has_ended(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("accounts", "0013_residue_findings"),
+        ("accounts", "0014_alerts"),
     ]
 
     operations = [
