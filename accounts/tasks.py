@@ -34,12 +34,6 @@ def write_ledger(**_later: object) -> int:
 
 
 @shared_task
-def forget_outdated_erasures(**_later: object) -> int:
-    """Forget erasures that no backup could undo any more."""
-    return services.forget_outdated_erasures(now=timezone.now())
-
-
-@shared_task
 def alarm_late_closures(**_later: object) -> int:
     """Raise the alarm over closures whose promise ends within two days."""
     return services.alarm_late_closures(now=timezone.now())

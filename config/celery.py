@@ -20,7 +20,6 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.deliver_due_mail": 1,
     "accounts.tasks.purge_due_accounts": 10,
     "accounts.tasks.write_ledger": 2,
-    "accounts.tasks.forget_outdated_erasures": 3600,
     "accounts.tasks.alarm_late_closures": 3600,
     "accounts.tasks.build_due_exports": 1,
     "accounts.tasks.delete_outlived_rows": 3600,

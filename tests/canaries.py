@@ -168,6 +168,11 @@ def files() -> list[str]:
     return [path.read_bytes().decode(errors="replace") for path in every if path.is_file()]
 
 
+def in_ledger() -> str:
+    """Return what is kept outside the database of whoever has gone."""
+    return "\n".join(path.read_text() for path in Path(settings.LEDGER_DIR).glob("*.log"))
+
+
 def everything_sealed() -> str:
     """Return what the encrypted fields of all models say to whoever has the keys."""
     found = []

@@ -11,6 +11,7 @@ from django.contrib.sessions.backends.cached_db import SessionStore
 from django.db.models import Field
 from django.test import Client
 
+from accounts import services
 from accounts.models import Closure, User, hash_of_phone
 from consent import inventory
 from courses.models import Order, Payment
@@ -129,6 +130,10 @@ def test_a_word_planted_everywhere_is_nowhere_after_leaving(documents, workers):
     assert [trace for trace in traces if trace in after] == []
     assert canaries.belongings(bob) == bobs
     assert BOBS in after
+    services.write_ledger()
+    ledger = canaries.in_ledger()
+    assert closure.number in ledger
+    assert [trace for trace in traces if trace in ledger] == []
 
 
 @pytest.mark.processes

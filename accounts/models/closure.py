@@ -81,7 +81,7 @@ class Closure(models.Model):
         RUNNING = "running", "正在删除"
         VERIFYING = "verifying", "正在核查"
         DONE = "done", "已完成"
-        HELD = "held", "依法暂停"
+        HELD = "held", "等待决定"
         BLOCKED = "blocked", "受阻，将重试"
         WITHDRAWN = "withdrawn", "已撤回"
 

@@ -33,7 +33,6 @@ from accounts.services.exporting import (
 )
 from accounts.services.findings import MAY_DECIDE, AlreadyDecided, NotADecision, decide_finding
 from accounts.services.keys import may_remove_key
-from accounts.services.ledger import forget_outdated as forget_outdated_erasures
 from accounts.services.ledger import write as write_ledger
 from accounts.services.linking import (
     WEIXIN,
@@ -144,7 +143,6 @@ __all__ = [
     "ensure_member",
     "excluded_until",
     "failed_kinds",
-    "forget_outdated_erasures",
     "forget_partner_record",
     "has_reached_daily_cap",
     "hide_name",

@@ -18,6 +18,7 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Closure, Erasure, Message, User
@@ -169,11 +170,20 @@ def _known(told: list[Line]) -> set[UUID]:
 
 def forget_outdated(*, now: datetime) -> int:
     """Delete the files, and later the rows, of erasures that no backup could undo any more; return how many rows."""
-    horizon = now - timedelta(days=settings.BACKUP_DAYS)
     for path in _files():
-        if path.name < NAME.format(month=f"{timezone.localdate(horizon):%Y-%m}"):
+        if path.name < NAME.format(month=f"{timezone.localdate(_horizon(now)):%Y-%m}"):
             path.unlink()
-    return Erasure.objects.filter(at__lt=horizon - SPARE - SPARE).delete()[0]
+    return outdated(now).delete()[0]
+
+
+def outdated(now: datetime) -> QuerySet[Erasure]:
+    """List the rows that no file and no backup needs any more."""
+    return Erasure.objects.filter(at__lt=_horizon(now) - SPARE - SPARE)
+
+
+def _horizon(now: datetime) -> datetime:
+    """Return when the oldest backup was made."""
+    return now - timedelta(days=settings.BACKUP_DAYS)
 
 
 def forget_messages(line: Line) -> int:

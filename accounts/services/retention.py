@@ -16,7 +16,8 @@ from django.db import transaction
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from accounts.models import Message, RetentionRun, User
+from accounts.models import Erasure, Message, RetentionRun, User
+from accounts.services import ledger
 from accounts.services.devices import drop_ended_sessions
 from accounts.services.messages import drop_outdated_messages
 from accounts.services.registration import UNPROVEN_KEPT, drop_unproven_members, outdated_sign_ups
@@ -171,6 +172,16 @@ OTHERS = [
         outlived=lambda now: Session.objects.filter(expire_date__lte=now),
         remaining=lambda: Session.objects.all(),
         date="expire_date",
+    ),
+    Kind(
+        label="accounts.Erasure",
+        name="删除账本",
+        clause="五2",
+        term="备份到期以后",
+        sweep=_repeated(ledger.forget_outdated),
+        outlived=ledger.outdated,
+        remaining=lambda: Erasure.objects.all(),
+        date="at",
     ),
     Kind(
         label="consent.Evidence",

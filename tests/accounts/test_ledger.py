@@ -119,12 +119,12 @@ def test_it_is_forgotten_when_no_backup_could_bring_anybody_back(alice, now, set
     settings.BACKUP_DAYS = 30
     leave(alice, now=now)
     tasks.write_ledger()
-    assert services.forget_outdated_erasures(now=now + timedelta(days=20)) == 0
+    assert ledger.forget_outdated(now=now + timedelta(days=20)) == 0
     assert len(files(settings)) == 1
-    services.forget_outdated_erasures(now=now + timedelta(days=62))
+    ledger.forget_outdated(now=now + timedelta(days=62))
     assert files(settings) == []
     assert Erasure.objects.exists()
-    assert services.forget_outdated_erasures(now=now + timedelta(days=100)) == 1
+    assert ledger.forget_outdated(now=now + timedelta(days=100)) == 1
 
 
 # ── A restored backup ──
