@@ -6,21 +6,24 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
 from allauth.core import context
-from allauth.core.exceptions import RateLimited, ReauthenticationRequired
+from allauth.core.exceptions import ImmediateHttpResponse, RateLimited, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.internal.flows.signup import clear_pending_signup
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts import attempts, services
 from accounts.models import Message, User
 from accounts.phone import NotAMobileNumber, normalised
-from accounts.proven import has_entered_a_code
+from accounts.proven import began_before_lock, has_entered_a_code, spared_codes
 from consent.fields import ColumnCipher
 
 CODE_VALID = timedelta(seconds=settings.CODE_VALID_SECONDS)
@@ -40,6 +43,7 @@ ALERTS = {
     "mfa/email/webauthn_added": "已添加安全密钥",
     "mfa/email/webauthn_removed": "已移除安全密钥",
 }
+EXPIRED_SIGN_IN = "账号在这期间锁定过，请重新登录"
 INVALID_PHONE = "请输入有效的手机号，例如 138 0013 8000；境外号码请带国家或地区代码，例如 +852 5123 4567"
 
 
@@ -72,8 +76,8 @@ class AccountAdapter(DefaultAccountAdapter):
         "account_inactive": "这个账号已停用",
         "cannot_remove_primary_email": "不能删除唯一的登录方式",
         "duplicate_email": "这已经是您的邮箱",
-        "email_password_mismatch": "邮箱或密码不正确",
-        "phone_password_mismatch": "手机号或密码不正确",
+        "email_password_mismatch": "邮箱或密码不正确。连续错 5 次，要等 5 分钟",
+        "phone_password_mismatch": "手机号或密码不正确。连续错 5 次，要等 5 分钟",
         "username_password_mismatch": "请输入手机号或邮箱",
         "email_taken": "这个邮箱已经属于另一个账号，请直接登录",
         "phone_taken": "这个手机号已经属于另一个账号，请直接登录",
@@ -130,7 +134,7 @@ class AccountAdapter(DefaultAccountAdapter):
         :raises RateLimited: when the number has been sent enough for a day; forms say so before it comes to this
         """
         now = timezone.now()
-        if services.has_reached_daily_cap(to=to, channel=Message.Channel.SMS, now=now):
+        if services.capped_until(to=to, now=now, spared=spared_codes(context.request)):
             raise RateLimited
         more.setdefault("params", {})
         # Whatever it says, it leaves as fast as a code would: how long it takes tells nobody who is a member.
@@ -166,7 +170,7 @@ class AccountAdapter(DefaultAccountAdapter):
             subject=mail.subject,
             body=mail.body,
             member=User.objects.sealed().filter(email=email.lower()).first(),
-            valid_for=CODE_VALID if "code" in context else None,
+            valid_for=CODE_VALID,
             now=timezone.now(),
         )
 
@@ -190,7 +194,14 @@ class AccountAdapter(DefaultAccountAdapter):
             super().add_message(request, level, message_template, *rest, **named)
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Let go of a WeChat that waited to join, and of the short life that its session had."""
+        """Let go of a WeChat that waited to join, and of the short life that its session had.
+
+        :raises ImmediateHttpResponse: when the sign-in began before its member locked the account
+        """
+        if began_before_lock(request, user):
+            clear_login(request)
+            messages.error(request, EXPIRED_SIGN_IN)
+            raise ImmediateHttpResponse(redirect("account_login"))
         clear_pending_signup(request)
         request.session.set_expiry(None)
         super().login(request, user)
@@ -207,11 +218,6 @@ class AccountAdapter(DefaultAccountAdapter):
         :raises django.forms.ValidationError: when there were too many
         """
         attempts.for_address().enforce(self.get_client_ip(request))
-
-    def _delete_login_attempts_cached_email(self, _request: HttpRequest, *, email: str) -> None:
-        """Let in at once who has just set a new password."""
-        for pk in EmailAddress.objects.filter(email=email).values_list("user", flat=True):
-            attempts.for_account().forget(attempts.of_member(pk))
 
     def is_reauthentication_required(self, *, app: str, **more: Any) -> bool:
         """Ask whoever changes how one signs in; allauth asks nobody who has neither password nor second step.
@@ -235,6 +241,12 @@ class AccountAdapter(DefaultAccountAdapter):
     def can_delete_email(self, email_address: EmailAddress) -> bool:
         """Let an address go only while a proven number is left to sign in with."""
         return bool(email_address.user.phone_verified)
+
+
+def forget_tries(*, user: User, **_signal: Any) -> None:
+    """Let in at once who has just set a new password."""
+    for who in (attempts.of_member(user.pk), *services.contacts_of(user).values()):
+        attempts.for_account().forget(who)
 
 
 def tell_of_address(*, user: User, from_email_address: EmailAddress | None, **_signal: Any) -> None:

@@ -24,7 +24,13 @@ class AccountsConfig(AppConfig):
     }
 
     def ready(self) -> None:
-        from allauth.account.signals import email_changed, user_logged_in
+        from allauth.account.signals import (
+            email_changed,
+            password_changed,
+            password_reset,
+            password_set,
+            user_logged_in,
+        )
         from allauth.usersessions.signals import on_user_logged_in
 
         from accounts import (  # noqa: F401 - some declare themselves
@@ -41,4 +47,6 @@ class AccountsConfig(AppConfig):
         user_logged_in.connect(services.note_device, dispatch_uid="accounts.devices")
         user_logged_in.connect(known_devices.note_sign_in, dispatch_uid="accounts.known_devices")
         email_changed.connect(adapter.tell_of_address, dispatch_uid="accounts.tell_of_address")
+        for signal in (password_changed, password_reset, password_set):
+            signal.connect(adapter.forget_tries, dispatch_uid="accounts.forget_tries")
         post_migrate.connect(roles.grant, dispatch_uid="accounts.roles")

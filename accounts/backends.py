@@ -32,15 +32,20 @@ class PortalBackend(AuthenticationBackend):
         return self._try(address.user, email, password)
 
     def _try(self, member: User | None, typed: str, password: str) -> User | None:
-        """Look at a password, so and so often for each member, whether by number or by address; for nobody alike.
+        """Look at a password, so and so often for each contact that is typed, and for each member by either of theirs.
 
+        The second limit says nothing: that a number and an address have one would tell that they belong together.
         The try that was right is uncounted: a wrong one between two right ones must not be forgotten with it.
 
-        :raises django.forms.ValidationError: when there were too many
+        :raises django.forms.ValidationError: when this contact was tried too often
         """
-        tries, who = attempts.for_account(), attempts.of_member(member.pk) if member else typed.lower()
-        tries.enforce(who)
+        tries, contact = attempts.for_account(), typed.lower()
+        tries.enforce(contact)
+        owner = attempts.of_member(member.pk) if member else f"nobody:{contact}"
+        is_within = tries.take(owner)
         let_in: User | None = self._check_password(member, password)
-        if let_in is not None:
-            tries.give_back(who)
+        if let_in is None or not is_within:
+            return None
+        tries.give_back(contact)
+        tries.give_back(owner)
         return let_in

@@ -98,7 +98,7 @@ class KnownDevicesMiddleware:
 class SuspendedMembersMiddleware:
     """Leave to a suspended member what nobody may be kept from: reading, refunds, complaining, exporting, leaving."""
 
-    OPEN = frozenset({"account_inactive", "accounts:me"})
+    OPEN = frozenset({"accounts:me", "account_change_password"})
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

@@ -11,7 +11,7 @@ MAIL = re.compile(r"[\w.+%-]+@[\w-]+\.[\w.-]+")
 # Where somebody sits; a loopback address tells nothing.
 ORIGIN = re.compile(r"(?<=ip=)[^\s,]+|(?<![\d.])(?!127\.)(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)")
 # An address that is its own key: whoever reads the log must not be able to open the page.
-KEYS = re.compile(r"(?<=/complaints/)(?!new/|look-up/)[^/\s\"']+(?=/)")
+KEYS = re.compile(r"(?:(?<=/complaints/)(?!new/|look-up/)|(?<=/n/))[^/\s\"']+(?=/)")
 KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*[0-9A-Z])[\w-]{16,}(?=[/\s]|$)")
 # What was typed into an address: searches are nobody's business.
 QUERY = re.compile(r"(/[^\s?\"']*)\?[^\s\"']*")

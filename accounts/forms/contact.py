@@ -6,12 +6,12 @@ from django.core.validators import validate_email
 from django.utils import timezone
 
 from accounts import services
-from accounts.models import Message
 from accounts.phone import NotAMobileNumber, normalised
+from accounts.proven import spared_codes
 
 NEITHER = "请输入手机号或邮箱"
 TOO_SOON = "刚刚已经发送过验证码，请 {seconds} 秒后再试"
-TOO_MANY_TODAY = "这个号码或邮箱今天收到的验证码太多，请 24 小时后再试"
+TOO_MANY_TODAY = "这个号码或邮箱一天内收到的验证码太多，请 {again} 以后再试"
 SECONDS_BETWEEN = {"verify_phone": 30, "confirm_email": 10}
 
 
@@ -35,9 +35,10 @@ def refuse_when_flooded(contact: str) -> None:
 
     :raises django.forms.ValidationError: that says when to try again
     """
-    channel = Message.Channel.MAIL if "@" in contact else Message.Channel.SMS
-    if services.has_reached_daily_cap(to=contact, channel=channel, now=timezone.now()):
-        raise forms.ValidationError(TOO_MANY_TODAY, code="flooded")
+    until = services.capped_until(to=contact, now=timezone.now(), spared=spared_codes(context.request))
+    if until is not None:
+        again = f"{timezone.localtime(until):%m月%d日 %H:%M}"
+        raise forms.ValidationError(TOO_MANY_TODAY.format(again=again), code="flooded")
 
 
 def refuse_when_too_soon(contact: str) -> None:

@@ -41,7 +41,7 @@ class ProofForm(forms.Form):
         self.pending = request.session.get(pending_key(act)) if request.GET.get("with") == "code" else None
         if self.pending:
             self.fields["code"] = _code_field()
-        elif self.member.has_usable_password():
+        elif act != "prove" and self.member.has_usable_password():  # there allauth has a page for the password
             self.fields["password"] = _password_field()
 
     @property

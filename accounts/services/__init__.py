@@ -9,6 +9,7 @@ from accounts.services.closing import (
     REMIND_BEFORE,
     AlreadyClosing,
     ClosureNotRevocable,
+    ContactsJustChanged,
     close_account,
     days_left,
     delete_now,
@@ -46,12 +47,12 @@ from accounts.services.linking import (
     weixin_contact,
     weixin_of,
 )
-from accounts.services.locking import LinkIsSpent, alert_of, contacts_to_restore, lock
+from accounts.services.locking import Effect, LinkIsSpent, alert_of, effect_of, lock
 from accounts.services.looks import note_look
 from accounts.services.messages import (
+    capped_until,
     deliver_due_messages,
     drop_outdated_messages,
-    has_reached_daily_cap,
     notify,
     send_message,
 )
@@ -99,6 +100,8 @@ __all__ = [
     "AlreadyPaused",
     "ClosureNotRevocable",
     "CodeNotSent",
+    "ContactsJustChanged",
+    "Effect",
     "HasAnotherWeixin",
     "Imported",
     "LastWayIn",
@@ -125,11 +128,11 @@ __all__ = [
     "approve_disclosure",
     "avatar_of",
     "build_due_exports",
+    "capped_until",
     "close_account",
     "code_is_right",
     "colleagues",
     "contacts_of",
-    "contacts_to_restore",
     "days_left",
     "decide_finding",
     "delete_now",
@@ -139,12 +142,12 @@ __all__ = [
     "drop_outdated_messages",
     "drop_unproven_claims",
     "drop_unproven_members",
+    "effect_of",
     "end_device",
     "ensure_member",
     "excluded_until",
     "failed_kinds",
     "forget_partner_record",
-    "has_reached_daily_cap",
     "hide_name",
     "hold_contact",
     "hold_weixin",

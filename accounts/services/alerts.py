@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Alert, Message, User
 from accounts.models.alert import digest_of, new_token
 from accounts.services.confirmation import contacts_of
-from accounts.services.messages import has_reached_daily_cap, send_message
+from accounts.services.messages import capped_until, send_message
 
 Contacts = dict[str, str]  # by channel
 
@@ -21,13 +21,14 @@ def alert(
     """Tell a member's number, or address when they have none, and `also` these contacts; return which were told.
 
     `before`: the contacts as they were, when they are what has changed; the link puts them back. A number that was
-    alerted enough for a day is spared; its member is told by mail.
+    alerted enough for a day is spared, and its member told by mail; but a change of contacts is told whatever was
+    before.
     """
     if member.is_closing:
         return []
     mine = contacts_of(member)
     wanted = dict.fromkeys(filter(None, [next(iter(mine.values()), None), *also]))
-    told = [to for to in wanted if not _has_had_enough(to, now)]
+    told = [to for to in wanted if before is not None or not _has_had_enough(to, now)]
     if len(told) < len(wanted) and (mail := mine.get(Message.Channel.MAIL)) and not _has_had_enough(mail, now):
         told = list(dict.fromkeys([*told, mail]))
     for to in told:
@@ -56,8 +57,24 @@ def alert_change(*, member: User, channel: str, former: str | None, now: datetim
     return alert(member=member, what=what, now=now, also=[*before.values(), *after.values()], before=before)
 
 
+def former_contacts(*, member: User, now: datetime) -> list[str]:
+    """List the contacts that a member had within the last seven days and has no more."""
+    had = dict.fromkeys(to for alert in _open(member, now) for to in alert.contacts_before.values())
+    return [to for to in had if to not in contacts_of(member).values()]
+
+
+def _open(member: User, now: datetime) -> list[Alert]:
+    return list(Alert.objects.open(now).filter(member=member).order_by("sent_at", "pk"))
+
+
+def alert_former(*, member: User, what: str, now: datetime) -> None:
+    """Tell those contacts of what would be final; whoever took them away must not be the only one who hears of it."""
+    for to in former_contacts(member=member, now=now):
+        _tell(member, to, what, _open(member, now)[0].contacts_before, now)
+
+
 def _has_had_enough(to: str, now: datetime) -> bool:
-    return has_reached_daily_cap(to=to, channel=Message.channel_to(to), now=now, template=Message.Template.ALERT)
+    return capped_until(to=to, now=now, alerts=True) is not None
 
 
 def _tell(member: User, to: str, what: str, before: Contacts, now: datetime) -> None:

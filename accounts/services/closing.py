@@ -7,7 +7,8 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Closure, User
+from accounts.models import Alert, Closure, User
+from accounts.services.alerts import alert_former, former_contacts
 from accounts.services.messages import notify
 from accounts.services.sessions import sign_out_everywhere
 
@@ -38,7 +39,10 @@ def close_account(*, member: User, now: datetime) -> Closure:
     if person.is_closing:
         raise AlreadyClosing(Closure.objects.live().get(member=person))
     due_at = now + timedelta(days=settings.CLOSURE_COOLING_DAYS)
+    if former_contacts(member=person, now=now):
+        due_at = max(due_at, now + Alert.VALID)
     closure = Closure.objects.create(member=person, requested_at=now, due_at=due_at, next_attempt_at=due_at)
+    alert_former(member=person, what=f"您的账号已申请注销，编号 {closure.number}", now=now)
     _say_goodbye(person, closure, now=now)
     shut(person, now=now)
     return closure
@@ -75,13 +79,20 @@ def withdraw_closure(*, member: User, now: datetime) -> Closure:
     return closure
 
 
+class ContactsJustChanged(Exception):
+    """A number or address was replaced within seven days: whoever had it must still be able to stop this."""
+
+
 @transaction.atomic
 def delete_now(*, member: User, now: datetime) -> Closure:
     """Waive the remaining days to change one's mind: the next sweep deletes.
 
     :raises ClosureNotRevocable: when the purge has begun, or when there is nothing to hasten
+    :raises ContactsJustChanged: while somebody else may have taken the account over
     """
     closure = _revocable(member)
+    if former_contacts(member=member, now=now):
+        raise ContactsJustChanged
     closure.due_at = closure.next_attempt_at = min(now, closure.due_at)
     closure.save(update_fields=["due_at", "next_attempt_at"])
     sign_out_everywhere(member=member)

@@ -4,10 +4,11 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.models import Message, User
-from accounts.services.messages import has_reached_daily_cap, send_message
+from accounts.services.messages import capped_until, send_message
 from consent.fields import keyed_hash
 
 PAUSE = timedelta(seconds=60)
@@ -40,8 +41,8 @@ def send_confirmation_code(*, member: User, channel: str, act: str, now: datetim
     codes = Message.objects.filter(template=Message.Template.CODE)
     if codes.to_destination(to, channel=channel, since=now - PAUSE).exists():
         raise CodeNotSent("刚刚已经发送过，请 1 分钟后再试")
-    if has_reached_daily_cap(to=to, channel=channel, now=now):
-        raise CodeNotSent("今天收到的验证码太多，请 24 小时后再试")
+    if until := capped_until(to=to, now=now):
+        raise CodeNotSent(f"一天内收到的验证码太多，请 {timezone.localtime(until):%m月%d日 %H:%M} 以后再试")
     return _send(member, channel, to, act, now)
 
 

@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django_cryptography.utils.crypto import InvalidToken
 
 from accounts import sms
@@ -80,15 +80,18 @@ def notify(*, member: User, subject: str, text: str, now: datetime) -> Message |
     return None
 
 
-def has_reached_daily_cap(*, to: str, channel: str, now: datetime, template: str = "") -> bool:
-    """Tell whether a number or address has been sent enough for a day, whoever asked for it.
+def capped_until(*, to: str, now: datetime, spared: int = 0, alerts: bool = False) -> datetime | None:
+    """Return until when a number or address has been sent enough of what strangers can ask for, or None.
 
-    Alerts are counted by themselves: no flood of them takes somebody's codes away, and no flood of codes the alerts.
+    That are codes and the answers in their place, which all end soon, and nothing that tells a member of something: how
+    many are left says nothing of whose contact it is. Alerts are counted by themselves. `spared`: how many more.
     """
+    channel = Message.channel_to(to)
     sent = Message.objects.to_destination(to, channel=channel, since=now - timedelta(days=1))
-    is_alert = Q(template=Message.Template.ALERT)
-    counted = sent.filter(is_alert if template == Message.Template.ALERT else ~is_alert)
-    return counted.count() >= DAILY_CAP[Message.Channel(channel)]
+    counted = sent.filter(template=Message.Template.ALERT) if alerts else sent.exclude(expires_at=None)
+    most = DAILY_CAP[channel] + spared
+    nth_last = counted.order_by("-created_at").values_list("created_at", flat=True)[most - 1 : most]
+    return next((at + timedelta(days=1) for at in nth_last), None)
 
 
 def deliver_due_messages(*, channel: str, now: datetime) -> int:
@@ -195,12 +198,20 @@ def _record(row: Message, outcome: Outcome, *, now: datetime) -> None:
 def _mail_instead(row: Message, *, now: datetime) -> None:
     """Send by mail, to a member who has an address, what no SMS could bring; a code is asked for again."""
     is_news = row.channel == Message.Channel.SMS and row.template in (Message.Template.ALERT, Message.Template.NOTICE)
-    if not is_news or row.member is None or not row.member.email or row.get_deferred_fields():
+    if not is_news or row.member_id is None or row.get_deferred_fields():
         return
-    subject = f"【{settings.SITE_NAME}】{row.get_template_display()}"
-    to, mail = row.member.email, Message.Channel.MAIL
+    # Who has gone meanwhile, or is going, hears nothing.
+    member = User.objects.sealed().filter(pk=row.member_id, closing_at=None).exclude(email=None).first()
+    if member is None:
+        return
     send_message(
-        channel=mail, to=to, subject=subject, body=row.body or "", template=row.template, member=row.member, now=now
+        channel=Message.Channel.MAIL,
+        to=member.email or "",
+        subject=f"【{settings.SITE_NAME}】{row.get_template_display()}",
+        body=row.body or "",
+        template=row.template,
+        member=member,
+        now=now,
     )
 
 

@@ -1,6 +1,6 @@
 from accounts.views import closing, exporting, weixin
 from accounts.views.avatar import avatar, my_avatar, remove_avatar
-from accounts.views.codes import confirm_email, confirm_login_code, verify_phone
+from accounts.views.codes import complete_reset, confirm_email, confirm_login_code, confirm_reset, verify_phone
 from accounts.views.devices import devices, end_device
 from accounts.views.inbox import demo_inbox
 from accounts.views.keys import remove_key
@@ -11,14 +11,16 @@ from accounts.views.partners import forget_partner_record, partners
 from accounts.views.profile import doctor, profile
 from accounts.views.proof import prove, send_proof_code
 from accounts.views.receipts import receipt, receipt_json
-from accounts.views.sign_in import reset_password, set_password, sign_in
+from accounts.views.sign_in import inactive, reset_password, set_password, sign_in
 from accounts.views.visits import visits
 
 __all__ = [
     "avatar",
     "closing",
+    "complete_reset",
     "confirm_email",
     "confirm_login_code",
+    "confirm_reset",
     "demo_inbox",
     "devices",
     "disclosures",
@@ -26,6 +28,7 @@ __all__ = [
     "end_device",
     "exporting",
     "forget_partner_record",
+    "inactive",
     "looks",
     "me",
     "my_avatar",

@@ -23,6 +23,7 @@ from consent.asking import stays_open
 ACT = "close"
 CLAUSES = "一二三四五前"
 TOO_LATE = "已经开始删除，无法撤回"
+CONTACTS_CHANGED = "最近 7 天换过手机号或邮箱。为防止别人冒用，现在不能立刻删除，到期会自动删除"
 
 
 def _member(request: HttpRequest) -> User:
@@ -106,6 +107,9 @@ def delete_now(request: HttpRequest) -> HttpResponse:
     try:
         closure = services.delete_now(member=_member(request), now=timezone.now())
     except services.ClosureNotRevocable:
+        return redirect("accounts:closing")
+    except services.ContactsJustChanged:
+        messages.error(request, CONTACTS_CHANGED)
         return redirect("accounts:closing")
     logout(request)
     return redirect(closure)

@@ -25,7 +25,7 @@ class DevicesView(ListUserSessionsView):
         return {**FormView.get_context_data(self, **kwargs), "sessions": devices, "session_count": len(devices)}
 
 
-devices = DevicesView.as_view()
+devices = stays_open(DevicesView.as_view())
 
 
 @stays_open

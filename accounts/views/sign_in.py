@@ -10,11 +10,12 @@ from allauth.account.views import LoginView, PasswordResetView
 from allauth.core import ratelimit
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from accounts.models import User
+from consent.asking import stays_open
 
 # The hash, the limits and the session are outside the database or a statement of their own; nothing here is half done.
 sign_in = transaction.non_atomic_requests(LoginView.as_view())
@@ -38,6 +39,15 @@ class ResetPasswordView(PasswordResetView):
         return redirect(f"{reverse('account_confirm_login_code')}?{new_password}")
 
 
+@stays_open
+def inactive(request: HttpRequest) -> HttpResponse:
+    """Tell who was suspended what is left to them; nobody else is."""
+    if request.user.is_authenticated and request.user.is_active:
+        return redirect("accounts:me")
+    answer: HttpResponse = allauth_views.account_inactive(request)
+    return answer
+
+
 reset_password = ResetPasswordView.as_view()
 # Whoever sits down at a browser that was left open must not give the account a password of their own.
-set_password = login_required(reauthentication_required(app="allauth.account")(allauth_views.password_set))
+set_password = stays_open(login_required(reauthentication_required(app="allauth.account")(allauth_views.password_set)))

@@ -127,6 +127,7 @@ def connection(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
+@reauthentication_required(app="allauth.socialaccount")
 @require_POST
 def unlink(request: HttpRequest) -> HttpResponse:
     """Forget a member's WeChat, unless they could not come in without it."""

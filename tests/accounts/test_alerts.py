@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import known_devices, services
-from accounts.models import Alert, Message, User
+from accounts.models import Alert, Closure, Message, User
+from accounts.services import messages
 from accounts.sms import Sms, SmsRefused
 from tests.accounts.test_signing_in import PASSWORD
 from tests.factories import agree, last_code, last_message, make_member, make_phone_member, sign_in
@@ -100,11 +101,13 @@ def test_alerts_leave_a_number_its_codes_and_codes_its_alerts(carol, now):
         services.alert(member=carol, what="x", now=now)
     assert len(notices()) == 10
     sms = Message.Channel.SMS
-    assert not services.has_reached_daily_cap(to=PHONE, channel=sms, now=now)
+    assert services.capped_until(to=PHONE, now=now) is None
     later = now + timedelta(days=1)
     for _ in range(10):
-        services.send_message(channel=sms, to=PHONE, body="x", template="code", now=later)
-    assert services.has_reached_daily_cap(to=PHONE, channel=sms, now=later)
+        services.send_message(
+            channel=sms, to=PHONE, body="x", template="code", valid_for=timedelta(minutes=10), now=later
+        )
+    assert services.capped_until(to=PHONE, now=later) == later + timedelta(days=1)
     assert services.alert(member=carol, what="x", now=later) == [PHONE]
 
 
@@ -113,6 +116,22 @@ def test_who_was_alerted_enough_by_sms_is_told_by_mail(carol, now):
     carol.refresh_from_db()
     told = [services.alert(member=carol, what="x", now=now) for _ in range(12)]
     assert told[9:] == [[PHONE], ["carol@example.com"], ["carol@example.com"]]
+
+
+def test_a_change_of_number_is_told_however_many_alerts_there_were(client, carol, now):
+    for _ in range(12):
+        services.alert(member=carol, what="x", now=now)
+    enter(client)
+    prove(client)
+    client.post("/account/phone/change/", {"phone": "13900139000"})
+    client.post("/account/phone/verify/", {"code": last_code("+8613900139000")})
+    assert "登录手机号已更换" in notices(PHONE)[-1]
+
+
+def test_news_for_a_member_takes_none_of_the_codes_that_anybody_gets(carol, now):
+    for _ in range(12):
+        services.notify(member=carol, subject="x", text="x", now=now)
+    assert services.capped_until(to=PHONE, now=now) is None
 
 
 def test_who_is_leaving_hears_nothing(carol, now):
@@ -205,8 +224,9 @@ def test_it_takes_away_what_a_stranger_may_have_added_to_come_back_and_leaves_wh
     assert [kept.type for kept in Authenticator.objects.filter(user=carol)] == [kinds.TOTP]
 
 
-def test_a_link_about_who_is_leaving_locks_nothing(link, carol, now):
-    User.objects.filter(pk=carol.pk).update(closing_at=now)
+def test_a_link_about_whose_deletion_has_begun_locks_nothing(link, carol, now):
+    services.close_account(member=carol, now=now - timedelta(days=8))
+    Closure.objects.update(state="running", step="sessions")
     assert Client().get(link).status_code == 410
 
 
@@ -232,6 +252,30 @@ def test_a_code_that_the_channel_refuses_goes_nowhere_else(carol, now, settings)
     settings.SMS_BACKEND = f"{__name__}.Refusing"
     services.deliver_due_messages(channel=sms, now=now)
     assert Message.objects.count() == 1
+
+
+def test_news_that_no_sms_could_bring_go_to_nobody_who_has_gone_meanwhile_or_is_going(
+    carol, now, settings, monkeypatch
+):
+    settings.SMS_BACKEND = f"{__name__}.Refusing"
+    gone, sms = since_long(make_phone_member(phone="+8613900139001")), Message.Channel.SMS
+    for member in (carol, gone):
+        services.notify(member=member, subject="x", text="x", now=now)
+        User.objects.filter(pk=member.pk).update(email=f"{member.pk}@example.com")
+    User.objects.filter(pk=carol.pk).update(closing_at=now)
+    stays = services.send_message(channel=sms, to="+8613900139002", body="x", now=now)
+    send = messages._send_side_by_side
+
+    def send_and_lose_one(rows, **more):
+        outcomes = send(rows, **more)
+        gone.delete()
+        return outcomes
+
+    monkeypatch.setattr(messages, "_send_side_by_side", send_and_lose_one)
+    assert services.deliver_due_messages(channel=sms, now=now) == 3
+    assert not Message.objects.filter(channel="mail").exists()
+    stays.refresh_from_db()
+    assert stays.failed_at == now, "the others of the batch are settled"
 
 
 class Refusing:

@@ -5,10 +5,22 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import (
+    TOTP,
+    format_hotp_value,
+    generate_totp_secret,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from django.utils import timezone
 
+from accounts import services
+from accounts.models import Alert, Closure, User
 from tests.accounts.test_alerts import PHONE, enter, link_in, notices, prove, since_long
+from tests.accounts.test_signing_in import PASSWORD
 from tests.factories import agree, last_code, last_message, make_member, make_phone_member
 
 pytestmark = pytest.mark.django_db
@@ -129,3 +141,123 @@ def test_a_code_to_a_number_that_its_member_has_changed_lets_nobody_in(client, c
     assert waiting.get("/me/").status_code == 302
     carol.refresh_from_db()
     assert carol.phone == THIEVES
+
+
+# ── What a stranger may have begun ──
+
+
+def test_a_closing_that_a_stranger_asked_for_is_withdrawn_with_the_same_link(client, carol):
+    take_over(client)
+    client.post("/me/close/", {"password": PASSWORD})
+    link = link_in(notices(PHONE)[-1])
+    assert "您的账号已申请注销" in notices(PHONE)[-1], "the number that was taken away hears of it too"
+    assert "撤回账号的注销" in Client().get(link).content.decode()
+    assert Client().post(link).status_code == 302
+    carol.refresh_from_db()
+    assert (carol.phone, carol.closing_at) == (PHONE, None)
+    assert not Closure.objects.live().exists()
+
+
+def test_nobody_deletes_at_once_an_account_whose_contacts_were_just_changed(client, carol, settings):
+    settings.CLOSURE_COOLING_DAYS = 0
+    take_over(client)
+    client.post("/me/close/", {"password": PASSWORD})
+    client.post("/account/login/", {"login": THIEVES, "password": PASSWORD})
+    page = client.post("/me/closing/delete/", {"password": PASSWORD}, follow=True).content.decode()
+    assert "最近 7 天换过手机号或邮箱" in page
+    closure = Closure.objects.live().get()
+    assert closure.due_at >= closure.requested_at + Alert.VALID
+    assert services.purge_due(now=timezone.now() + timedelta(days=6)) == 0
+
+
+def test_a_second_step_that_waited_meanwhile_lets_nobody_in(client, carol):
+    secret = generate_totp_secret()
+    TOTP.activate(carol, secret)
+    Authenticator.objects.update(created_at=timezone.now() - timedelta(days=30))
+    waiting = Client()
+    assert enter(waiting).url == "/account/2fa/authenticate/"
+    alert = services.alert(member=carol, what="x", now=timezone.now())
+    assert alert == [PHONE]
+    Client().post(link_in(notices(PHONE)[-1]))
+    right = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+    answer = waiting.post("/account/2fa/authenticate/", {"code": right}, follow=True)
+    assert "账号在这期间锁定过，请重新登录" in answer.content.decode()
+    assert waiting.get("/me/").status_code == 302
+
+
+def with_address(member: User, email: str) -> User:
+    User.objects.filter(pk=member.pk).update(email=email)
+    EmailAddress.objects.create(user=member, email=email, verified=True, primary=True)
+    return User.objects.get(pk=member.pk)
+
+
+def begin_reset(email: str) -> Client:
+    client = Client()
+    client.post("/account/password/reset/", {"login": email})
+    return client
+
+
+@pytest.mark.parametrize("has_entered_the_code", [False, True])
+def test_a_reset_that_was_begun_before_sets_no_password(carol, has_entered_the_code):
+    dora = with_address(carol, "dora@example.com")
+    waiting = begin_reset(dora.email)
+    code = last_code(dora.email)
+    if has_entered_the_code:
+        waiting.post("/account/password/reset/confirm/", {"code": code})
+    services.alert(member=dora, what="x", now=timezone.now())
+    Client().post(link_in(notices(PHONE)[-1]))
+    waiting.post("/account/password/reset/confirm/", {"code": code})
+    answer = waiting.post("/account/password/reset/complete/", {"password1": "a stranger's password"}, follow=True)
+    assert "验证码已过期" in answer.content.decode()
+    dora.refresh_from_db()
+    assert not dora.has_usable_password()
+
+
+def test_a_reset_at_an_address_that_its_member_has_given_up_sets_no_password(carol):
+    dora = with_address(carol, "dora@example.com")
+    waiting = begin_reset(dora.email)
+    code = last_code("dora@example.com")
+    EmailAddress.objects.update(email="new@example.com")
+    User.objects.update(email="new@example.com")
+    waiting.post("/account/password/reset/confirm/", {"code": code})
+    waiting.post("/account/password/reset/complete/", {"password1": "a stranger's password"})
+    dora.refresh_from_db()
+    assert dora.check_password(PASSWORD)
+
+
+# ── What the page says ──
+
+
+def test_the_page_names_whatever_the_button_does(client, carol):
+    enter(client)
+    prove(client)
+    client.post("/account/email/", {"action_add": "", "email": "thief@example.com"})
+    client.post("/account/confirm-email/", {"code": last_code("thief@example.com")})
+    SocialAccount.objects.create(user=carol, provider="weixin", uid="x")
+    page = Client().get(link_in(notices(PHONE)[-1])).content.decode()
+    assert "移除登录邮箱 t***f@example.com" in page
+    assert "解除绑定的微信" in page
+
+
+def test_a_number_that_is_somebody_elses_is_not_promised_back(client, carol):
+    take_over(client)
+    make_phone_member(phone=PHONE)
+    link = link_in(notices(PHONE)[-1])
+    page = Client().get(link).content.decode()
+    assert "改回" not in page
+    assert "和您核实身份" in page
+    answer = Client().post(link, follow=True)
+    assert answer.redirect_chain[-1][0] == "/complaints/"
+    assert "请在这里联系我们核实身份" in answer.content.decode()
+
+
+def test_whoever_floods_a_member_with_codes_keeps_them_not_from_a_new_password(carol, now):
+    for _ in range(10):
+        services.send_message(channel="sms", to=PHONE, body="x", template="code", valid_for=timedelta(1), now=now)
+    services.alert(member=carol, what="x", now=now)
+    mine = Client()
+    mine.post(link_in(notices(PHONE)[-1]))
+    assert "以后再试" in Client().post("/account/password/reset/", {"login": PHONE}).content.decode()
+    assert mine.post("/account/password/reset/", {"login": PHONE}).status_code == 302
+    mine.post("/account/login/code/confirm/", {"code": last_code(PHONE)})
+    assert mine.get("/me/").status_code == 200

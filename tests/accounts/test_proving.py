@@ -25,6 +25,7 @@ CHANGES = {
     "number": ("/account/phone/change/", {"phone": NEW}),
     "address": ("/account/email/", {"action_add": "", "email": EMAIL}),
     "second step": ("/account/2fa/totp/activate/", {"code": "123456"}),
+    "WeChat": ("/account/weixin/unlink/", {}),
     "key": ("/account/2fa/webauthn/add/", {"name": "x", "credential": "{}"}),
 }
 

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -78,7 +79,7 @@ def test_a_wrong_password_and_an_unknown_number_are_answered_alike(client, carol
     wrong = client.post(LOGIN, {"login": "13800138000", "password": "no"})
     unknown = client.post(LOGIN, {"login": "13900139000", "password": "no"})
     assert wrong.context["form"].non_field_errors() == unknown.context["form"].non_field_errors()
-    assert wrong.context["form"].non_field_errors() == ["手机号或密码不正确"]
+    assert wrong.context["form"].non_field_errors() == ["手机号或密码不正确。连续错 5 次，要等 5 分钟"]
 
 
 def test_something_that_is_neither_gets_a_sentence(client):
@@ -165,11 +166,12 @@ def test_five_wrong_codes_end_it(client, carol):
 
 
 def test_the_eleventh_sms_of_a_day_is_not_sent(client, carol, clock):
+    again = f"{timezone.localtime() + timedelta(days=1):%m月%d日 %H:%M}"
     for _ in range(10):
         Client().post("/account/login/code/", {"login": PHONE})
         clock.shift(61)
     answer = client.post("/account/login/code/", {"login": PHONE})
-    assert "24 小时后再试" in words(answer)
+    assert f"请 {again} 以后再试" in words(answer)
     assert Message.objects.count() == 10
 
 
@@ -220,6 +222,20 @@ def test_a_member_changes_their_number_with_a_code(client, carol):
     client.post("/account/phone/verify/", {"code": last_code("+8613900139000"), "action": "verify"})
     carol.refresh_from_db()
     assert (carol.phone, carol.phone_verified) == ("+8613900139000", True)
+
+
+def test_a_code_for_a_new_number_is_sent_once_more(client, carol, clock):
+    client.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+    client.post(AGAIN, {"password": PASSWORD})
+    client.post("/account/phone/change/", {"phone": "13900139000"})
+    first = last_message("+8613900139000").pk
+    assert "重新发送" in words(client.get("/account/phone/verify/"))
+    clock.shift(31)
+    client.post("/account/phone/verify/", {"action": "resend"})
+    assert last_message("+8613900139000").pk != first
+    client.post("/account/phone/verify/", {"code": last_code("+8613900139000")})
+    carol.refresh_from_db()
+    assert carol.phone == "+8613900139000"
 
 
 def test_a_number_of_somebody_elses_is_not_taken_over_and_not_told(client, carol):
@@ -293,7 +309,17 @@ def test_number_and_address_of_one_member_share_their_tries(client, dora):
     for login in [PHONE, "dora@example.com", "Dora@Example.com", PHONE, "dora@example.com"]:
         Client().post(LOGIN, {"login": login, "password": "no"})
     for login in (PHONE, "dora@example.com"):
-        assert "请 5 分钟后再试" in words(Client().post(LOGIN, {"login": login, "password": PASSWORD}))
+        answer = words(Client().post(LOGIN, {"login": login, "password": PASSWORD}))
+        assert "密码不正确。连续错 5 次" in answer, "and that they share them is told nobody"
+
+
+def test_who_has_set_a_new_password_by_sms_is_let_in_at_once(client, carol):
+    for _ in range(6):
+        Client().post(LOGIN, {"login": PHONE, "password": "no"})
+    client.post("/account/password/reset/", {"login": PHONE})
+    client.post("/account/login/code/confirm/?next=/account/password/change/", {"code": last_code(PHONE)})
+    client.post("/account/password/change/", {"password1": "a brand new password"})
+    assert Client().post(LOGIN, {"login": PHONE, "password": "a brand new password"}).status_code == 302
 
 
 def test_nobodys_contact_is_answered_like_somebodys_when_it_was_tried_too_often(client, carol):

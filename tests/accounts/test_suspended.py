@@ -34,7 +34,17 @@ def door(eve) -> Client:
 
 
 @pytest.mark.parametrize(
-    "page", ["/me/", "/me/export/", "/me/close/", "/me/orders/", "/complaints/", "/policy/privacy/"]
+    "page",
+    [
+        "/me/",
+        "/me/export/",
+        "/me/close/",
+        "/me/orders/",
+        "/complaints/",
+        "/policy/privacy/",
+        "/account/sessions/",
+        "/account/password/change/",
+    ],
 )
 def test_the_ways_out_are_open(door, page):
     assert door.get(page).status_code == 200
@@ -43,6 +53,11 @@ def test_the_ways_out_are_open(door, page):
 @pytest.mark.parametrize("page", ["/me/courses/", "/account/phone/change/", "/account/2fa/", "/admin/", "/"])
 def test_whatever_else_leads_to_a_page_that_says_so(door, page):
     assert door.get(page)["Location"] == SUSPENDED
+
+
+def test_nobody_else_is_told_so(client, documents):
+    client.force_login(agree(make_member(email="gus@example.com")), backend="accounts.backends.PortalBackend")
+    assert client.get(SUSPENDED)["Location"] == "/me/"
 
 
 def test_every_page_says_so(door):

@@ -27,7 +27,7 @@ from config import context
 from consent import inventory
 from consent.models import Acceptance, Document
 from tests.accounts.test_alerts import link_in
-from tests.factories import last_message, make_member, make_phone_member, make_staff, sign_in
+from tests.factories import just_proven, last_message, make_member, make_phone_member, make_staff, sign_in
 from tests.test_house import Page
 from tests.wechat import APP, NICKNAME, PAGE, WeChat
 
@@ -38,6 +38,11 @@ START, BACK, JOIN = f"{HOME}login/", f"{HOME}login/callback/", f"{HOME}signup/"
 LINK, UNLINK, CANCELLED = f"{HOME}link/", f"{HOME}unlink/", f"{HOME}cancelled/"
 
 pytestmark = pytest.mark.usefixtures("documents")
+
+
+def unlink(client: Client):
+    """Unlink WeChat, as somebody who has just proven who they are."""
+    return just_proven(client).post(UNLINK)
 
 
 @pytest.fixture
@@ -142,7 +147,7 @@ def test_without_keys_a_member_sees_nothing_of_it(client, no_keys, alice):
 def test_who_linked_it_can_undo_that_when_the_keys_are_gone(client, no_keys, carol):
     sign_in(client, linked(carol))
     assert "解除绑定" in words(client.get(HOME))
-    assert client.post(UNLINK).url == "/me/"
+    assert unlink(client).url == "/me/"
     assert not SocialAccount.objects.exists()
 
 
@@ -608,7 +613,7 @@ def test_a_failure_while_linking_leads_back_to_ones_own_page(client, wechat, car
 def test_a_member_unlinks_wechat(client, wechat, carol):
     sign_in(client, linked(carol))
     assert "解除绑定" in words(client.get(HOME))
-    client.post(UNLINK)
+    unlink(client)
     assert "微信已解除绑定" in words(client.get(HOME))
     assert not SocialAccount.objects.exists()
     assert "微信登录已解除" in last_message(PHONE).body
@@ -617,13 +622,13 @@ def test_a_member_unlinks_wechat(client, wechat, carol):
 
 def test_twice_is_no_mistake(client, wechat, carol):
     sign_in(client, carol)
-    assert client.post(UNLINK).url == HOME
+    assert unlink(client).url == HOME
 
 
 def test_the_only_way_in_is_not_taken_away(client, wechat):
     scan(client, wechat)
     join(client)
-    client.post(UNLINK)
+    unlink(client)
     assert "微信是您唯一的登录方式" in words(client.get(HOME))
     assert SocialAccount.objects.exists()
 
@@ -632,7 +637,7 @@ def test_the_only_way_in_is_not_taken_away(client, wechat):
 def test_an_address_is_a_way_in_once_it_is_proven(client, wechat, proven, left):
     member = linked(make_member(email="dora@example.com"))
     EmailAddress.objects.create(user=member, email=member.email, verified=proven, primary=True)
-    sign_in(client, member).post(UNLINK)
+    unlink(sign_in(client, member))
     assert SocialAccount.objects.count() == left
 
 
@@ -661,7 +666,7 @@ def only_wechat(client: Client, wechat: WeChat) -> User:
 def test_a_passkey_is_a_way_in_and_really_lets_its_owner_in(client, wechat, monkeypatch):
     member = only_wechat(client, wechat)
     key = key_of(member, opens_alone=True)
-    client.post(UNLINK)
+    unlink(client)
     assert "微信已解除绑定" in words(client.get(HOME))
     assert not SocialAccount.objects.exists()
     assert who(come_in_by(key, Client(), monkeypatch)) == member
@@ -669,7 +674,7 @@ def test_a_passkey_is_a_way_in_and_really_lets_its_owner_in(client, wechat, monk
 
 def test_a_key_that_is_only_a_second_step_is_none(client, wechat):
     key_of(only_wechat(client, wechat), opens_alone=False)
-    client.post(UNLINK)
+    unlink(client)
     page = words(client.get(HOME))
     assert "微信是您唯一的登录方式" in page
     assert "可以单独登录的通行密钥" in page
@@ -679,7 +684,7 @@ def test_a_key_that_is_only_a_second_step_is_none(client, wechat):
 def test_the_passkey_that_is_left_stays_until_there_is_another_way(client, wechat, monkeypatch):
     member = only_wechat(client, wechat)
     key, second_step = key_of(member, opens_alone=True), key_of(member, opens_alone=False)
-    client.post(UNLINK)
+    unlink(client)
     client = come_in_by(key, Client(), monkeypatch)
     answer = client.post(f"/account/2fa/webauthn/{key.pk}/remove/", follow=True)
     assert "这是您唯一的登录方式" in words(answer)
@@ -693,7 +698,7 @@ def test_the_passkey_that_is_left_stays_until_there_is_another_way(client, wecha
 
 def test_somebody_elses_is_left_alone(client, wechat, carol, alice):
     linked(alice)
-    sign_in(client, carol).post(UNLINK)
+    unlink(sign_in(client, carol))
     assert SocialAccount.objects.get().user == alice
 
 

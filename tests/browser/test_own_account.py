@@ -105,7 +105,7 @@ def link_to_lock(inbox: Visitor, phone: str) -> str:
     while time.monotonic() < until:
         inbox.page.goto(inbox.url + "/demo/inbox/")
         letters = inbox.page.locator(".inbox > li").filter(has_text=phone).filter(has_text="锁定账号")
-        if letters.count() and (found := re.search(r"(/account/not-me/\S+/)", letters.first.inner_text())):
+        if letters.count() and (found := re.search(r"(/n/\S+/)", letters.first.inner_text())):
             return found[1]
         time.sleep(0.3)
     raise AssertionError("no alert")

@@ -12,6 +12,7 @@ from celery.contrib.testing.worker import start_worker
 from django.db import DataError, IntegrityError, connection
 from structlog.contextvars import bound_contextvars, get_contextvars
 
+from accounts.models.alert import new_token
 from config import logs
 from config.celery import app
 from tests.factories import make_member
@@ -35,6 +36,12 @@ def test_what_looks_like_a_contact_is_hidden_wherever_it_stands(said):
         None, "", {"event": f"sent to {said}.", "path": f"/x/{said}", "list": [said], "map": {"k": said}}
     )
     assert said not in json.dumps(hidden, ensure_ascii=False)
+
+
+def test_the_link_that_locks_an_account_is_hidden_in_an_address():
+    for _ in range(200):
+        token = new_token()
+        assert token not in json.dumps(logs.redact(None, "", {"request": f"GET /n/{token}/"}))
 
 
 @pytest.mark.parametrize("key", ["phone", "email", "name", "password", "code", "api_token", "body", "to"])
