@@ -15,6 +15,7 @@ A model of ours says it beside its `Meta`: `PersonalData = None`, or
         collected_with = "source"       # the field that tells with which device permission a row came,
         collected_at = "added_at"       # and the field that tells when
         page = "courses:orders"         # where a member sees these rows themselves
+        shown = Q(state="approved")     # which rows the member is told of: on the page, in counts and in an export
         withheld = {"password"}         # secrets that an export does not tell: whoever finds it could use them
         headings = {"ip": "IP 地址"}     # columns whose own name is not in the member's language
         in_words = {"said": pairs()}    # how codes without choices, and JSON, are said to people: see `consent.wording`
@@ -26,8 +27,8 @@ Models of other packages are declared with `declare`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, fields
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any, cast
@@ -37,77 +38,11 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, QuerySet, Value
 
+from consent.entry import DELETE, UNLINK, Entry, new_reference
 from consent.terms import Term, after
-from consent.wording import Words
 
-DELETE, UNLINK = "delete", "unlink"
+RowsOf = Callable[[Entry, list[int]], QuerySet[Any]]
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
-
-
-class new_reference(Func):  # noqa: N801 - reads as a value in a declaration
-    """A random reference in place of the member, another one for each row."""
-
-    function = "gen_random_uuid"
-    output_field = models.UUIDField()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One model's declaration, ready to be counted and erased."""
-
-    model: type[models.Model]
-    clause: str
-    purpose: str
-    owner: str
-    on_close: str | Mapping[str, Any]
-    kept: frozenset[str] = frozenset()
-    until: Term | None = None
-    because: str = ""
-    actors: frozenset[str] = frozenset()
-    title: str = ""
-    collected_with: str = ""
-    collected_at: str = ""
-    withheld: frozenset[str] = frozenset()
-    page: str = ""
-    headings: Mapping[str, str] = field(default_factory=dict)
-    in_words: Mapping[str, Words] = field(default_factory=dict)
-
-    @property
-    def deletes(self) -> bool:
-        return self.on_close == DELETE
-
-    @property
-    def unlinks(self) -> bool:
-        return self.on_close == UNLINK
-
-    @property
-    def label(self) -> str:
-        return self.model._meta.label
-
-    @property
-    def name(self) -> str:
-        return self.title or str(self.model._meta.verbose_name)
-
-    @property
-    def kept_for(self) -> str:
-        """Say from when and how long a row without a name stays."""
-        if self.unlinks:
-            return "长期；注销后不再指向任何人"
-        if self.until is None:
-            return ""
-        return f"自{self.model._meta.get_field(self.until.field).verbose_name}起 {self.until}"  # type: ignore[union-attr]
-
-    @property
-    def owned_through(self) -> str:
-        """Name the row's own field that its owner is found by."""
-        return self.owner.split("__")[0]
-
-    @property
-    def path_to_member_id(self) -> str:
-        return "pk" if self.owner == "pk" else f"{self.owner}__pk"
-
-    def rows(self, member_ids: Iterable[int]) -> QuerySet[Any]:
-        return self.model._base_manager.filter(**{f"{self.path_to_member_id}__in": list(member_ids)})
 
 
 _foreign: dict[str, type] = {}
@@ -171,16 +106,16 @@ def path_to_owner(entry: Entry) -> list[type[models.Model]]:
 
 
 def tallies(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
-    """Count the rows of each kind for each of these members, in a single query; keys are model labels."""
+    """Count all rows of each kind for each of these members, in a single query; keys are model labels."""
     ids = list(member_ids)
     found: dict[int, Counter[str]] = {member_id: Counter() for member_id in ids}
-    for row in _tally(ids):
+    for row in _tally(ids, Entry.rows):
         found[row["of_member"]][row["of_kind"]] += row["rows"]
     return found
 
 
 def counts(*, member_id: int) -> list[tuple[Entry, int]]:
-    """Count one member's rows of each kind that has any, in a single query."""
+    """Count the rows that one member is told of, of each kind that has any, in a single query."""
     sql, params = _count_of_somebody()
     with connection.cursor() as cursor:
         cursor.execute(sql, [member_id if param == SOMEBODY else param for param in params])
@@ -188,9 +123,11 @@ def counts(*, member_id: int) -> list[tuple[Entry, int]]:
     return [(kind, tally[kind.label]) for kind in entries() if kind.label in tally]
 
 
-def _tally(member_ids: list[int]) -> QuerySet[Any, dict[str, Any]]:
+def _tally(
+    member_ids: list[int], rows_of: Callable[[Entry, list[int]], QuerySet[Any]]
+) -> QuerySet[Any, dict[str, Any]]:
     parts = [
-        kind.rows(member_ids)
+        rows_of(kind, member_ids)
         .order_by()
         .values(of_member=F(kind.path_to_member_id), of_kind=Value(kind.label))
         .annotate(rows=Count("pk"))
@@ -202,7 +139,7 @@ def _tally(member_ids: list[int]) -> QuerySet[Any, dict[str, Any]]:
 @lru_cache(maxsize=1)
 def _count_of_somebody() -> tuple[str, tuple[Any, ...]]:
     """Compile the counting of one member's rows once: building it takes Django longer than running it."""
-    return _tally([SOMEBODY]).query.sql_with_params()
+    return _tally([SOMEBODY], Entry.shown_rows).query.sql_with_params()
 
 
 @transaction.atomic

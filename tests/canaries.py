@@ -26,6 +26,7 @@ from tests.workers import broker_url
 # What the word alone cannot satisfy: constraints of the tables, told by label.
 PARTICULARS: dict[str, Any] = {
     "accounts.Closure": lambda now: {"state": "withdrawn", "ended_at": now},
+    "accounts.Disclosure": lambda now: {"state": "approved"},
     "accounts.Export": lambda now: {"state": "failed", "ended_at": now},
     "accounts.PurgePause": lambda now: {"ended_at": now},
     "complaints.Case": lambda now: {"status": "open", "claim_hash": None, "due_at": now + timedelta(days=15)},

@@ -18,7 +18,7 @@ class DisclosureQuerySet(models.QuerySet["Disclosure"]):
         return self.filter(member=member)
 
     def approved(self) -> "DisclosureQuerySet":
-        return self.filter(state=Disclosure.State.APPROVED)
+        return self.filter(Disclosure.PersonalData.shown)
 
 
 class Disclosure(models.Model):
@@ -83,6 +83,7 @@ class Disclosure(models.Model):
         purpose = "让您查看信息披露给了谁"
         owner = "member"
         page = "accounts:disclosures"
+        shown = Q(state="approved")
         on_close = {"member": None}
         kept = {"state", "at", "ground", "recipient", "purpose", "legal_basis", "kinds"}
         actors = {"proposed_by", "approved_by"}

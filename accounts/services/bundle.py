@@ -166,7 +166,7 @@ def columns_of(entry: inventory.Entry) -> list[Column]:
 
 def _rows(member: User, entry: inventory.Entry, columns: list[Column]) -> Iterator[Any]:
     keys = [column.name for column in columns if column.is_relation]
-    rows = entry.rows([member.pk]).order_by("pk")
+    rows = entry.shown_rows([member.pk]).order_by("pk")
     return (rows.select_related(*keys) if keys else rows).iterator(chunk_size=CHUNK)
 
 

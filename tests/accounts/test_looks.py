@@ -1,14 +1,18 @@
 """A member reads who of the staff looked at their data, and whom it was given to."""
 
 from datetime import timedelta
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts import services
 from accounts.looking import owner_of
 from accounts.models import Disclosure, Look
+from accounts.services.bundle import write_bundle
 from consent import inventory
 from tests.canaries import Planter
 from tests.factories import agree, make_case, make_course, make_member, make_order, make_staff, sign_in
@@ -208,6 +212,28 @@ def test_one_proposes_another_approves_and_then_the_member_reads_it(desk, door, 
     for said in (*(TOLD[name] for name in ("recipient", "purpose", "legal_basis", "kinds")), "法律规定或机关要求"):
         assert said in page
     assert "officer@example.com" not in page
+
+
+def test_a_member_is_told_nowhere_of_what_nobody_has_approved_yet(door, alice, officer, support, now):
+    waiting = disclosure(alice, support, now)
+    for page in ("/me/", "/policy/inventory/", DISCLOSURES):
+        assert TOLD["recipient"] not in words(door.get(page))
+    assert counted(alice) == 0
+    assert TOLD["recipient"] not in exported(alice)
+    assert inventory.tallies(member_ids=[alice.pk])[alice.pk]["accounts.Disclosure"] == 1, "the purge reaches it"
+    services.approve_disclosure(disclosure_id=waiting.pk, by=officer, now=now)
+    assert counted(alice) == 1
+    assert TOLD["recipient"] in exported(alice)
+
+
+def counted(member) -> int:
+    return {entry.label: rows for entry, rows in inventory.counts(member_id=member.pk)}.get("accounts.Disclosure", 0)
+
+
+def exported(member) -> str:
+    write_bundle(member, out := BytesIO(), now=timezone.now(), progress=lambda _rows: None)
+    archive = ZipFile(out)
+    return "".join(archive.read(name).decode() for name in archive.namelist() if "accounts.Disclosure" in name)
 
 
 def test_nobody_approves_what_they_proposed_or_what_is_about_themselves(alice, officer, support, now):

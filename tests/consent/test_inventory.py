@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models import Q
 from django.test.utils import isolate_apps
 
 from accounts.models import User
@@ -227,6 +228,22 @@ def test_rows_of_every_kind_are_counted_in_one_query(tables, alice, bob, django_
         counted = inventory.counts(member_id=alice.pk)
     assert {(entry.name, n) for entry, n in counted} == {("note", 2), ("行", 3)}
     assert inventory.tallies(member_ids=[bob.pk, alice.pk])[bob.pk] == {"consent.Note": 1, "consent.Line": 1}
+
+
+def test_a_member_is_told_of_the_rows_that_are_shown_and_all_of_them_go(tables, alice, bob):
+    class Note(Specimen):
+        member = member_key()
+        is_said = models.BooleanField()
+        PersonalData = promises(shown=Q(is_said=True))
+
+    tables(Note)
+    for is_said in (True, False, False):
+        Note.objects.create(member=alice, is_said=is_said)
+    Note.objects.create(member=bob, is_said=False)
+    assert [(entry.name, n) for entry, n in inventory.counts(member_id=alice.pk)] == [("note", 1)]
+    assert inventory.counts(member_id=bob.pk) == []
+    assert inventory.tallies(member_ids=[alice.pk])[alice.pk] == {"consent.Note": 3}
+    assert erase(alice) == {"consent.Note": 3}
 
 
 def test_a_term_is_told_from_the_date_it_runs_from(tables):
