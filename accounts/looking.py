@@ -1,9 +1,11 @@
-"""Which member's data a page of the desk shows: each page about one row is looked at, whichever app it belongs to."""
+"""Which member's data a page of the desk shows: each page about one row, whichever app it belongs to, and each search
+that finds one member."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,6 +15,7 @@ from accounts.models import Look, User
 from consent import inventory
 
 View = Callable[..., HttpResponse]
+FOUND = "在会员列表里按手机号、邮箱或编号查到"
 
 
 def note(request: HttpRequest, view: View, answer: HttpResponse, address: Mapping[str, Any]) -> None:
@@ -21,14 +24,17 @@ def note(request: HttpRequest, view: View, answer: HttpResponse, address: Mappin
     A model's admin may say in `looked_at_for` what its pages are for: the member reads it as the reason.
     """
     desk, page = _desk(view)
-    row = _row(desk, answer, address) if desk and answer.status_code == 200 else None
+    if desk is None or answer.status_code != 200:
+        return
+    found = _found(desk, answer)
+    row = found or _row(desk, answer, address)
     member_id = owner_of(row) if row is not None else None
     if member_id is None or member_id == request.user.pk:
         return
     services.note_look(
         member_id=member_id,
         by=cast(User, request.user),
-        what=_name(row),
+        what=FOUND if found else _name(row),
         page=Look.Page.HISTORY if page == "history_view" else Look.Page.CONTENT,
         reason=getattr(desk, "looked_at_for", ""),
         now=timezone.now(),
@@ -40,6 +46,14 @@ def _desk(view: Any) -> tuple[ModelAdmin[Any] | None, str]:
     while view is not None and not isinstance(getattr(view, "__self__", None), ModelAdmin):
         view = getattr(view, "__wrapped__", None)
     return (view.__self__, view.__name__) if view else (None, "")
+
+
+def _found(desk: ModelAdmin[Any], answer: HttpResponse) -> Any:
+    """Return the member whom a search of the members' list has found: who typed a whole number learns whose it is."""
+    found = (getattr(answer, "context_data", None) or {}).get("cl")
+    if desk.model is not User or not isinstance(found, ChangeList) or not found.query or found.result_count != 1:
+        return None
+    return next(iter(found.result_list), None)
 
 
 def _row(desk: ModelAdmin[Any], answer: HttpResponse, address: Mapping[str, Any]) -> Any:

@@ -15,7 +15,16 @@ from accounts.models import Disclosure, Look
 from accounts.services.bundle import write_bundle
 from consent import inventory
 from tests.canaries import Planter
-from tests.factories import agree, make_case, make_course, make_member, make_order, make_staff, sign_in
+from tests.factories import (
+    agree,
+    make_case,
+    make_course,
+    make_member,
+    make_order,
+    make_phone_member,
+    make_staff,
+    sign_in,
+)
 from tests.terms import expire
 
 pytestmark = pytest.mark.django_db
@@ -72,7 +81,7 @@ def disclosure(member, by, now, **more) -> Disclosure:
 
 
 def test_whoever_opens_a_member_at_the_desk_is_written_down_by_role_and_the_member_reads_it(desk, door, alice):
-    assert "没有工作人员打开过" in words(door.get(LOOKS))
+    assert "没有工作人员查到过您" in words(door.get(LOOKS))
     assert desk.get(f"/admin/accounts/user/{alice.pk}/change/").status_code == 200
     assert desk.get(f"/admin/accounts/user/{alice.pk}/history/").status_code == 200
     page = words(door.get(LOOKS))
@@ -93,6 +102,21 @@ def test_an_opened_case_and_an_opened_order_say_which_and_why(desk, door, alice,
     assert "处理您的投诉、申诉或咨询</td>" in page
     assert f"订单 {order.number}</td>" in page
     assert "核对订单与付款</td>" in page
+
+
+@pytest.mark.parametrize("term", ["138 0013 8000", "doctor@example.com", "{pk}"])
+def test_a_search_that_finds_one_member_is_written_down(desk, term):
+    member = make_phone_member(phone="+8613800138000", email="doctor@example.com")
+    page = desk.get("/admin/accounts/user/", {"q": term.format(pk=member.pk)})
+    assert f"/admin/accounts/user/{member.pk}/change/" in words(page)
+    written = Look.objects.get()
+    assert (written.member, written.what) == (member, "在会员列表里按手机号、邮箱或编号查到")
+
+
+def test_a_search_that_finds_nobody_or_oneself_is_not_written_down(desk, alice, support):
+    for question in ({"q": "13912345678"}, {"q": support.email}, {"q": " "}, {"is_staff__exact": 0}):
+        assert desk.get("/admin/accounts/user/", question).status_code == 200
+    assert not Look.objects.exists()
 
 
 def test_a_page_that_comes_back_from_a_button_counts_as_well(desk, alice, now):
