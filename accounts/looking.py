@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Look, User
+from accounts.reasons import reason_kept
 from consent import inventory
 
 View = Callable[..., HttpResponse]
@@ -21,7 +22,8 @@ FOUND = "在会员列表里按手机号、邮箱或编号查到"
 def note(request: HttpRequest, view: View, answer: HttpResponse, address: Mapping[str, Any]) -> None:
     """Write down that somebody of the staff was shown a member's row; a page that cannot be noted is not shown.
 
-    A model's admin may say in `looked_at_for` what its pages are for: the member reads it as the reason.
+    The member reads as the reason what was said before a page of theirs opened, else what the model's admin says in
+    `looked_at_for` its pages are for.
     """
     desk, page = _desk(view)
     if desk is None or answer.status_code != 200:
@@ -31,13 +33,15 @@ def note(request: HttpRequest, view: View, answer: HttpResponse, address: Mappin
     member_id = owner_of(row) if row is not None else None
     if member_id is None or member_id == request.user.pk:
         return
+    now = timezone.now()
+    said = reason_kept(request, member_id=member_id, now=now) if desk.model is User else ""
     services.note_look(
         member_id=member_id,
         by=cast(User, request.user),
         what=FOUND if found else _name(row),
         page=Look.Page.HISTORY if page == "history_view" else Look.Page.CONTENT,
-        reason=getattr(desk, "looked_at_for", ""),
-        now=timezone.now(),
+        reason=said or getattr(desk, "looked_at_for", ""),
+        now=now,
     )
 
 

@@ -304,6 +304,7 @@ def world(documents, alice, settings, tmp_path):
         "consent:document": {"kind": "privacy"},
         "consent:document_version": {"kind": "privacy", "version": documents["privacy"].version},
         "consent:document_diff": {"kind": "privacy", "older": "1.0", "newer": "1.1"},
+        "admin:accounts_user_reason": {"member_id": alice.pk},
         "admin:consent_document_review": {"pk": Document.objects.get(kind="privacy", version="1.1").pk},
     }
 

@@ -36,6 +36,7 @@ class PauseForm(forms.ModelForm[PurgePause]):
 class ClosureAdmin(UnguessableAdmin):
     """Shows states, never members: a closure needs nobody's approval."""
 
+    looked_at_for = "办理账号注销"
     change_list_template = "admin/accounts/closure/change_list.html"
     list_display = ("number", "state", "step", "requested_at", "due_at", "next_attempt_at", "attempts", "error")
     list_filter = ["state", "step", "requested_at"]

@@ -35,6 +35,7 @@ class DecisionForm(forms.Form):
 class ResidueFindingAdmin(UnguessableAdmin):
     """Shows where and how often, never what: the text is its writer's."""
 
+    looked_at_for = "核查注销以后有无遗留"
     list_display = ["pk", "closure_number", "place", "count", "found_at", "decision", "decided_at"]
     list_filter = ["decision", "found_at"]
     list_select_related = ["closure"]

@@ -13,6 +13,7 @@ from accounts.models import Look
 class LookAdmin(UnguessableAdmin):
     """Shows the looks; nobody writes, changes or deletes one."""
 
+    looked_at_for = "核查谁看过会员的信息"
     list_display = ["at", "role", "by", "member", "what", "page", "reason"]
     list_display_links = None
     list_filter = ["role", "page"]

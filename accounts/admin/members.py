@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from accounts.admin.asking import AskingAdmin
 from accounts.admin.base import PersonalDataAdmin, UnguessableAdmin
 from accounts.admin.termination import TerminatingAdmin
 from accounts.models import Message, User, hash_of_phone
@@ -29,9 +30,10 @@ class ColleagueForm(BaseUserCreationForm):
 
 
 @admin.register(User)
-class UserAdmin(TerminatingAdmin, PersonalDataAdmin):
+class UserAdmin(AskingAdmin, TerminatingAdmin, PersonalDataAdmin):
     """Finds members by exact number, address or id; nobody leafs through them by name."""
 
+    looked_at_for = "查找或核对会员账号"
     masks = {"phone": masked, "email": masked_email, "name": masked_name}
     list_display = ["pk", "masked_phone", "masked_email", "is_staff", "is_active", "date_joined"]
     list_filter = ["is_staff", "is_active", "groups"]
@@ -99,6 +101,7 @@ class UserAdmin(TerminatingAdmin, PersonalDataAdmin):
 class MessageAdmin(UnguessableAdmin):
     """Shows whether messages leave, not what they say or to whom."""
 
+    looked_at_for = "核对邮件与短信是否送达"
     list_display = ["pk", "channel", "template", "created_at", "attempts", "sent_at", "failed_at", "error"]
     list_filter = ["channel", "template", "error"]
     ordering = ["-pk"]

@@ -52,6 +52,7 @@ class ImportForm(forms.Form):
 class PartnerRecordAdmin(PersonalDataAdmin):
     """Shows whose records there are and from whom, never what they say."""
 
+    looked_at_for = "核对合作方提供的信息"
     list_display = ["pk", "partner", "legal_basis", "received_at"]
     list_filter = ["partner"]
     ordering = ["-pk"]

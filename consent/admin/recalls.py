@@ -13,6 +13,7 @@ from consent.models import Recall
 class RecallAdmin(UnguessableAdmin):
     """Shows how far each has come; the clock does them, and tries again by itself."""
 
+    looked_at_for = "核查收回权限后的删除"
     fields = ["kind", "asked_at", "due_at", "done_at", "rows", "attempts", "next_attempt_at"]
     list_display = ["pk", "kind", "asked_at", "due_at", "done_at", "rows", "attempts", "next_attempt_at"]
     list_filter = ["kind", ("done_at", admin.EmptyFieldListFilter)]

@@ -23,6 +23,7 @@ from tests.factories import (
     make_order,
     make_phone_member,
     make_staff,
+    say_why,
     sign_in,
 )
 from tests.terms import expire
@@ -82,7 +83,7 @@ def disclosure(member, by, now, **more) -> Disclosure:
 
 def test_whoever_opens_a_member_at_the_desk_is_written_down_by_role_and_the_member_reads_it(desk, door, alice):
     assert "没有工作人员查到过您" in words(door.get(LOOKS))
-    assert desk.get(f"/admin/accounts/user/{alice.pk}/change/").status_code == 200
+    assert say_why(desk, alice).status_code == 200
     assert desk.get(f"/admin/accounts/user/{alice.pk}/history/").status_code == 200
     page = words(door.get(LOOKS))
     assert page.count('<td data-label="岗位">客服</td>') == 2

@@ -10,7 +10,7 @@ from django.test import Client
 from accounts import services
 from accounts.models import Closure, Exclusion, Message, User
 from accounts.models.message import hash_of_destination
-from tests.factories import make_member, make_staff, sign_in
+from tests.factories import make_member, make_staff, say_why, sign_in
 from tests.terms import expire
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,7 @@ def join(client: Client, email: str) -> tuple[int, str]:
 def test_it_is_said_twice_at_the_desk_and_written_into_the_log(alice, officer):
     client = sign_in(Client(), officer)
     address = f"/admin/accounts/user/{alice.pk}/terminate/"
-    assert address in client.get(f"/admin/accounts/user/{alice.pk}/change/").content.decode()
+    assert address in say_why(client, alice).content.decode()
     page = client.post(address, {}).content.decode()
     assert "先告知会员" in page
     assert not Closure.objects.exists()
@@ -126,5 +126,5 @@ def test_a_member_who_does_not_exist_or_is_of_the_staff_is_not_offered(officer):
     colleague = make_staff()
     assert client.get("/admin/accounts/user/999999/terminate/").status_code == 404
     assert client.post(f"/admin/accounts/user/{colleague.pk}/terminate/", {"is_told": "on"}).status_code == 403
-    page = client.get(f"/admin/accounts/user/{make_member().pk}/change/").content.decode()
+    page = say_why(client, make_member()).content.decode()
     assert "因违规终止协议" in page
