@@ -1,5 +1,6 @@
 """A member reads who of the staff looked at their data, and whom it was given to."""
 
+import re
 from datetime import timedelta
 from io import BytesIO
 from zipfile import ZipFile
@@ -202,6 +203,13 @@ def test_ones_own_page_leads_to_both(door):
     page = words(door.get("/me/"))
     assert f'href="{LOOKS}"' in page
     assert f'href="{DISCLOSURES}"' in page
+
+
+@pytest.mark.parametrize(("page", "name"), [(LOOKS, "谁看过"), (DISCLOSURES, "信息披露记录")])
+def test_both_stand_among_the_members_pages_and_are_marked_where_one_is(door, page, name):
+    tabs = words(door.get(page)).split('<nav class="tabs', 1)[1].split("</nav>")[0]
+    assert re.findall(r'href="([^"]+)" aria-current="page">([^<]+)<', tabs) == [(page, name)]
+    assert f'<a class="tabs__link" href="{page}">{name}</a>' in words(door.get("/me/visits/"))
 
 
 def test_an_officer_reads_who_looked_and_writes_nothing(alice, support, officer, now):
