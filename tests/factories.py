@@ -182,6 +182,8 @@ def just_proven(client: Client) -> Client:
     session["account_authentication_methods"] = [{"method": "code", "at": time.time(), "reauthenticated": True}]
     session.save()
     return client
+
+
 def say_why(client: Client, member: User, *, page: str = "change", **said: str) -> Any:
     """Open a member's page at the desk, and answer the question that stands before it."""
     asking = client.get(f"/admin/accounts/user/{member.pk}/{page}/").headers["Location"]
