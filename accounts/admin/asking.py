@@ -26,11 +26,13 @@ REASONS = {
 }
 
 
-class FirstInFocus(forms.RadioSelect):
+class OneInFocus(forms.RadioSelect):
+    """Gives the focus that it is given to its first button only."""
+
     def create_option(self, *said: Any, **more: Any) -> dict[str, Any]:
         option = super().create_option(*said, **more)
-        if option["index"] == "0":
-            option["attrs"]["autofocus"] = True
+        if option["index"] != "0":
+            option["attrs"].pop("autofocus", None)
         return option
 
 
@@ -38,7 +40,7 @@ class ReasonForm(forms.Form):
     reason = forms.ChoiceField(
         label="理由",
         choices=[*REASONS.items(), (OTHER, "其他")],
-        widget=FirstInFocus,
+        widget=OneInFocus,
         error_messages={"required": "请选择一个理由"},
     )
     words = forms.CharField(
@@ -56,6 +58,10 @@ class ReasonForm(forms.Form):
         if said.get("reason") in REASONS and said.get("words"):
             self.add_error("words", "写在这里的，请选“其他”；不用写的，请清空")
         return said
+
+    def take_focus(self) -> None:
+        """Let whoever writes begin at once, where something is wrong if something is."""
+        self.fields[next(iter(self.errors), "reason")].widget.attrs["autofocus"] = True
 
     def in_words(self) -> str:
         said = self.cleaned_data
@@ -88,6 +94,7 @@ class AskingAdmin(ModelAdmin[Any]):
         if form.is_valid():
             keep_reason(request, member_id=member.pk, reason=form.in_words(), now=timezone.now())
             return redirect(_way_on(request, member))
+        form.take_focus()
         context = {**self.admin_site.each_context(request), "title": f"为什么要看{member}", "opts": self.opts}
         more = {"member": member, "form": form, "minutes": int(Look.ONE_LOOK.total_seconds() // 60)}
         return TemplateResponse(request, "admin/accounts/ask_why.html", {**context, **more})

@@ -104,7 +104,10 @@ def test_what_is_no_reason_opens_nothing_and_says_so_beside_the_field(desk, alic
     answer = say_why(desk, alice, **said)
     (beside,) = answer.context["form"].errors[field]
     assert error in beside
-    assert f'id="id_{field}_error"' in words(answer)
+    page = words(answer)
+    assert f'id="id_{field}_error"' in page
+    (focused,) = re.findall(r"<input[^>]* autofocus[^>]*>", page)
+    assert f'name="{field}"' in focused
     assert asks(desk.get(pages(alice)[0]))
     assert not Look.objects.exists()
 
