@@ -1,5 +1,6 @@
 """Leaving: what will become of everything, the door, and the way back while there is one."""
 
+from collections import Counter
 from datetime import timedelta
 from typing import Any, cast
 
@@ -53,7 +54,8 @@ def _say_goodbye(request: HttpRequest) -> HttpResponse:
 
 
 def _what_becomes_of(member: User) -> dict[str, Any]:
-    tally = inventory.tallies(member_ids=[member.pk])[member.pk]
+    # What a member is not told elsewhere is not told here; it goes all the same.
+    tally = Counter({kind.label: rows for kind, rows in inventory.counts(member_id=member.pk)})
     tally[Closure._meta.label] += 1  # this very closing: its number stays as proof
     rows = [(kind, tally[kind.label]) for kind in inventory.entries() if tally[kind.label]]
     rows.sort(key=lambda row: (CLAUSES.find(row[0].clause[0]), row[0].name))

@@ -289,6 +289,14 @@ def test_approving_twice_says_so_and_what_was_approved_stays_as_it_was(alice, of
         Disclosure.objects.update(recipient="别人")
 
 
+def test_the_page_of_leaving_tells_of_no_proposal(client, alice, officer, support, now):
+    one = disclosure(alice, support, now)
+    sign_in(client, alice)
+    assert "信息披露记录" not in client.get("/me/close/").content.decode()
+    services.approve_disclosure(disclosure_id=one.pk, by=officer, now=now)
+    assert "信息披露记录" in client.get("/me/close/").content.decode()
+
+
 def test_a_proposal_can_be_taken_back(alice, officer, support, now):
     one = disclosure(alice, support, now)
     assert sign_in(Client(), support).post(f"{DESK}{one.pk}/delete/", {"post": "yes"}).status_code == 403
