@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import Func, Q, QuerySet
 
+from consent.lookups import Among
 from consent.terms import Term
 from consent.wording import Words
 
@@ -76,9 +77,10 @@ class Entry:
     def path_to_member_id(self) -> str:
         return "pk" if self.owner == "pk" else f"{self.owner}__pk"
 
-    def rows(self, member_ids: Iterable[int]) -> QuerySet[Any]:
-        return self.model._base_manager.filter(**{f"{self.path_to_member_id}__in": list(member_ids)})
+    def rows(self, member_ids: Iterable[int] | Among) -> QuerySet[Any]:
+        ids = member_ids if isinstance(member_ids, Among) else Among(member_ids)
+        return self.model._base_manager.filter(**{f"{self.path_to_member_id}__among": ids})
 
-    def shown_rows(self, member_ids: Iterable[int]) -> QuerySet[Any]:
+    def shown_rows(self, member_ids: Iterable[int] | Among) -> QuerySet[Any]:
         """Keep the rows that their members are told of; erasing asks for all of them."""
         return self.rows(member_ids).filter(self.shown)

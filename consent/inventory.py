@@ -39,9 +39,9 @@ from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, QuerySet, Value
 
 from consent.entry import DELETE, UNLINK, Entry, new_reference
+from consent.lookups import Among, pointers
 from consent.terms import Term, after
 
-RowsOf = Callable[[Entry, list[int]], QuerySet[Any]]
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
 
 
@@ -109,23 +109,22 @@ def tallies(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
     """Count all rows of each kind for each of these members, in a single query; keys are model labels."""
     ids = list(member_ids)
     found: dict[int, Counter[str]] = {member_id: Counter() for member_id in ids}
-    for row in _tally(ids, Entry.rows):
-        found[row["of_member"]][row["of_kind"]] += row["rows"]
+    for member_id, label, rows in _tally(Among(ids), Entry.rows).values_list("of_member", "of_kind", "rows"):
+        found[member_id][label] += rows
     return found
 
 
 def counts(*, member_id: int) -> list[tuple[Entry, int]]:
     """Count the rows that one member is told of, of each kind that has any, in a single query."""
     sql, params = _count_of_somebody()
+    somebody, one = Among([SOMEBODY]).array, Among([member_id]).array
     with connection.cursor() as cursor:
-        cursor.execute(sql, [member_id if param == SOMEBODY else param for param in params])
+        cursor.execute(sql, [one if param == somebody else param for param in params])
         tally = {label: rows for _member, label, rows in cursor.fetchall()}
     return [(kind, tally[kind.label]) for kind in entries() if kind.label in tally]
 
 
-def _tally(
-    member_ids: list[int], rows_of: Callable[[Entry, list[int]], QuerySet[Any]]
-) -> QuerySet[Any, dict[str, Any]]:
+def _tally(member_ids: Among, rows_of: Callable[[Entry, Among], QuerySet[Any]]) -> QuerySet[Any, dict[str, Any]]:
     parts = [
         rows_of(kind, member_ids)
         .order_by()
@@ -139,7 +138,7 @@ def _tally(
 @lru_cache(maxsize=1)
 def _count_of_somebody() -> tuple[str, tuple[Any, ...]]:
     """Compile the counting of one member's rows once: building it takes Django longer than running it."""
-    return _tally([SOMEBODY], Entry.shown_rows).query.sql_with_params()
+    return _tally(Among([SOMEBODY]), Entry.shown_rows).query.sql_with_params()
 
 
 @transaction.atomic
@@ -148,44 +147,36 @@ def erase(*, member_ids: Iterable[int]) -> Counter[str]:
 
     Files are not rows: whoever calls has removed them before. Keys are checked before this returns, not at commit.
     """
-    ids = list(member_ids)
+    ids = Among(member_ids)
     tally: Counter[str] = Counter()
     for kind in entries():
         for actor in sorted(kind.actors):
-            kind.model._base_manager.filter(**{f"{actor}__in": ids}).update(**{actor: None})
+            kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
         tally[kind.label] += _carry_out(kind, ids)
     connection.check_constraints()
     return tally
 
 
-def _carry_out(entry: Entry, ids: list[int]) -> int:
+def _carry_out(entry: Entry, ids: Among) -> int:
     if entry.unlinks:
         return entry.rows(ids).count()  # the member's own row takes the link along
     return _delete(entry, ids) if entry.deletes else _empty(entry, ids)
 
 
-def _empty(entry: Entry, ids: list[int]) -> int:
+def _empty(entry: Entry, ids: Among) -> int:
     emptied = cast("Mapping[str, Any]", entry.on_close)
     return entry.rows(ids).update(**{name: _value(value) for name, value in emptied.items()})
 
 
-def _delete(entry: Entry, ids: list[int]) -> int:
+def _delete(entry: Entry, ids: Among) -> int:
     gone = entry.rows(ids)
-    for pointer in _pointers(entry.model):
+    for pointer in pointers(entry.model):
         _let_go(pointer, gone)
     if "__" in entry.owner:  # a raw DELETE cannot join
-        gone = entry.model._base_manager.filter(pk__in=gone.values("pk"))
+        first, _, further = entry.owner.partition("__")
+        owners = path_to_owner(entry)[0]._base_manager.filter(**{f"{further}__pk__among": ids})
+        gone = entry.model._base_manager.filter(**{f"{first}__in": owners})
     return gone._raw_delete(gone.db)
-
-
-def _pointers(model: type[models.Model]) -> list[models.ForeignKey[Any, Any]]:
-    """List the keys, in any table, that point at this model: those of many-to-many tables and of itself included."""
-    relations: list[Any] = model._meta.get_fields(include_hidden=True)
-    return [
-        relation.field
-        for relation in relations
-        if relation.auto_created and not relation.concrete and (relation.one_to_many or relation.one_to_one)
-    ]
 
 
 def _let_go(pointer: models.ForeignKey[Any, Any], gone: QuerySet[Any]) -> None:
