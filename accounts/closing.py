@@ -3,8 +3,9 @@
 An app with a part in it has a module `closing` with two functions: `consequences(member)` tells what the closing page
 must show, `release(member)` pays duties towards the outside. It may have a third, `forget(contacts)`: called while a
 batch of members is erased, for rows that bear their numbers or addresses and no key to them; and a fourth,
-`traces(members)`: what the app knows them by that must be nowhere afterwards, such as a token. They are found by name:
-`accounts` imports no app.
+`traces(member_ids)`: what the app knows them by that must be nowhere afterwards, such as a token; and a fifth,
+`bound(member_ids)`: for whom `release` has anything to do; without it every member is asked about. They are found by
+name: `accounts` imports no app.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -39,6 +40,14 @@ def consequences(member: Any) -> list[Consequence]:
     return [consequence for of_one_app in said for consequence in of_one_app]
 
 
+def bound(member_ids: Collection[int]) -> set[int]:
+    """Tell who of these members has to be released: a few queries for all of them."""
+    found: set[int] = set()
+    for module in _modules():
+        found |= set(module.bound(member_ids) if hasattr(module, "bound") else member_ids)
+    return found
+
+
 def release(member: Any) -> None:
     """Let every app end what ties the member to the outside; asked again, it does nothing twice.
 
@@ -55,11 +64,11 @@ def forget(contacts: Collection[str]) -> None:
             module.forget(contacts)
 
 
-def traces(members: Collection[Any]) -> dict[int, list[str]]:
-    """List, by member, what the apps know them by; it lives in memory, or sealed."""
+def traces(member_ids: Collection[int]) -> dict[int, list[str]]:
+    """List, by member's number, what the apps know them by; it lives in memory, or sealed."""
     found: dict[int, list[str]] = {}
     for module in _modules():
-        for member_id, tokens in module.traces(members).items() if hasattr(module, "traces") else ():
+        for member_id, tokens in module.traces(member_ids).items() if hasattr(module, "traces") else ():
             found.setdefault(member_id, []).extend(tokens)
     return found
 

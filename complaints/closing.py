@@ -1,12 +1,13 @@
 """What becomes of a member's open cases when they leave."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from django.urls import reverse
 
 from accounts.closing import Consequence
 from accounts.models import User
 from complaints.models import Case, hash_of_contact
+from consent.lookups import Among
 
 
 def consequences(member: User) -> list[Consequence]:
@@ -24,6 +25,11 @@ def consequences(member: User) -> list[Consequence]:
     ]
 
 
+def bound(_member_ids: Collection[int]) -> set[int]:
+    """Tell who has to be released: nobody."""
+    return set()
+
+
 def release(member: User) -> None:
     """Leave things as they are: nobody outside holds anything about a case."""
 
@@ -33,7 +39,7 @@ def forget(contacts: Iterable[str]) -> None:
 
     What was written stays: who wrote it is not proven, and it is answered under its claim code.
     """
-    hashes = [hash_of_contact(contact) for contact in contacts]
+    hashes = Among(filter(None, map(hash_of_contact, contacts)))
     unowned = Case.objects.unowned()
-    unowned.filter(contact_phone_hash__in=hashes).update(contact_phone="", contact_phone_hash=None, contact_name="")
-    unowned.filter(contact_email_hash__in=hashes).update(contact_email="", contact_email_hash=None, contact_name="")
+    unowned.filter(contact_phone_hash__among=hashes).update(contact_phone="", contact_phone_hash=None, contact_name="")
+    unowned.filter(contact_email_hash__among=hashes).update(contact_email="", contact_email_hash=None, contact_name="")

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.closing import Consequence, NotYet
 from accounts.models import User
+from consent.lookups import Among
 from courses import gateways, services
 from courses.models import Enrollment, Order, PaymentAccount
 
@@ -75,6 +76,13 @@ def _row(matter: str, rows: QuerySet[Any], number: Aggregate) -> QuerySet[Any, d
     return rows.order_by().values(matter=Value(matter)).annotate(number=number)
 
 
+def bound(member_ids: Collection[int]) -> set[int]:
+    """Tell who could still pay for something, or has an account that a channel knows."""
+    theirs = {"member__pk__among": Among(member_ids)}
+    could_pay = Order.objects.pending().filter(**theirs).values_list("member_id", flat=True)
+    return {*could_pay, *PaymentAccount.objects.filter(**theirs).values_list("member_id", flat=True)}
+
+
 def release(member: User) -> None:
     """Close what the member could still pay, and give back the right to charge their accounts.
 
@@ -92,10 +100,11 @@ def release(member: User) -> None:
         raise NotYet
 
 
-def traces(members: Collection[User]) -> dict[int, list[str]]:
-    """List, by member, the numbers by which the channels know their agreements with us."""
+def traces(member_ids: Collection[int]) -> dict[int, list[str]]:
+    """List, by member's number, the numbers by which the channels know their agreements with us."""
     found: dict[int, list[str]] = defaultdict(list)
-    for account in PaymentAccount.objects.filter(member__in=members, token__isnull=False).order_by("pk"):
+    theirs = PaymentAccount.objects.filter(member__pk__among=Among(member_ids), token__isnull=False)
+    for account in theirs.order_by("pk"):
         found[account.member_id].append(str(account.token))
     return found
 

@@ -201,9 +201,3 @@ class Closure(models.Model):
     def rows(self) -> int:
         """Count the rows that were deleted or lost their name."""
         return sum(self.tally.values())
-
-    @property
-    def next_step(self) -> str:
-        """Name the step that follows; the last one has none."""
-        steps = [*self.Step.values, ""]
-        return steps[steps.index(self.step) + 1]

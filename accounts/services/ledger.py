@@ -23,7 +23,6 @@ from django.utils import timezone
 
 from accounts.models import Closure, Erasure, Message, User
 from accounts.models.message import hash_of_destination
-from accounts.services import residue
 from consent.turns import turn
 
 NAME = "erasures-{month}.log"
@@ -65,18 +64,17 @@ class Line:
             return None
 
 
-def entries(closures: Iterable[tuple[Closure, User]], *, now: datetime) -> list[Erasure]:
-    """Put together what is to be noted of members who are about to be erased, before their rows go."""
-    leaving = list(closures)
-    contacts: dict[int, set[str]] = defaultdict(set)
-    for contact, owner in residue.contacts_of(member for _closure, member in leaving):
-        contacts[owner].add(hash_of_destination(contact).hex())
+def entries(
+    closures: Iterable[tuple[Closure, User]], *, contacts: Iterable[tuple[str, int]], now: datetime
+) -> list[Erasure]:
+    """Put together what is to be noted of members who are erased, and of their numbers and addresses."""
+    hashes: dict[int, set[str]] = defaultdict(set)
+    for contact, owner in contacts:
+        hashes[owner].add(hash_of_destination(contact).hex())
     steps = list(Closure.Step.values)
     return [
-        Erasure(
-            subject=member.subject, number=closure.number, contacts=sorted(contacts[member.pk]), steps=steps, at=now
-        )
-        for closure, member in leaving
+        Erasure(subject=member.subject, number=closure.number, contacts=sorted(hashes[member.pk]), steps=steps, at=now)
+        for closure, member in closures
     ]
 
 

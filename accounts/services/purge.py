@@ -1,34 +1,43 @@
 """The purge: carries closures whose day has come through their steps.
 
-The table is the queue. A worker locks a batch of rows, does one step for all of them in one transaction and writes down
-the next step in the same: a killed worker leaves locks that vanish and a step that is simply due again. Only `release`
-speaks to the outside, so it runs without a transaction, under a lease. When a batch fails, each of it is tried alone:
-one poisoned row blocks its owner and nobody else. A part that is down spoils every row alike: then all of them wait.
+The table is the queue. A worker locks a batch of rows, does for all of them in one transaction as many steps as nothing
+outside can hold up, and writes down the next one in the same: a killed worker leaves locks that vanish and a step that
+is simply due again. Only `release` speaks to the outside: whoever nobody outside knows of passes it over; for the
+others it runs without a transaction, under a lease, and never longer than its share of a sweep. When a batch fails,
+each step is tried alone, then each half of the batch: one poisoned row blocks its owner and nobody else. A part that is
+down spoils every row alike: then all of them wait.
+
+A batch is large because one search of everything that is stored, the dearest part, serves all of it.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
-from typing import Any
 
 import redis
 import structlog
 from django.db import connection, transaction
 
 from accounts import closing
-from accounts.models import Closure, PurgePause, User
-from accounts.services import erasing, findings, ledger, receipts
+from accounts.models import Closure, PurgePause
+from accounts.services import findings
 from accounts.services.residue import Residue, shown
+from accounts.services.steps import WORK, members_of
+from consent.lookups import Among
 
-BATCH = 50
+BATCH = 5000
 LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out
 LEASED = 20
 PATIENCE = 5  # failures of one step before staff see it as blocked; it is tried again all the same
 FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_SWEEP = 60  # seconds
+LONGEST_RELEASE = 20  # seconds of them: a channel that is slow holds up its own members only
 PART_IS_DOWN = (redis.RedisError,)
+# What the steps need; to open a number or a name that is sealed takes longer than all of it.
+READ = ["number", "state", "step", "requested_at", "attempts", "receipt", "signature", "signed_with", "member"]
+READ_OF_MEMBERS = ["member__subject", "member__media_prefix"]
 
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
@@ -46,10 +55,11 @@ def purge_due(*, now: datetime) -> int:
     _look_again(now)
     tried: list[int] = []
     for step in Step:
-        carry = _release if step == Step.RELEASE else partial(_carry, step)
-        while _goes_on(end) and (batch := carry(now)):
+        until = min(end, monotonic() + LONGEST_RELEASE) if step == Step.RELEASE else end
+        carry = partial(_release, until=until) if step == Step.RELEASE else partial(_carry, step)
+        while _goes_on(until) and (batch := carry(now)):
             tried += [closure.pk for closure in batch] if step == Step.ROWS else []
-    return Closure.objects.filter(pk__in=tried, state=State.DONE).count()
+    return Closure.objects.filter(pk__among=Among(tried), state=State.DONE).count()
 
 
 def _goes_on(end: float) -> bool:
@@ -60,58 +70,94 @@ def _goes_on(end: float) -> bool:
 @transaction.atomic
 def _begin(now: datetime) -> int:
     """Start on a batch; from here on nobody can withdraw."""
-    due = [closure.pk for closure in Closure.objects.cooling().due(now).claimed()[:BATCH]]
-    return Closure.objects.filter(pk__in=due).update(state=State.RUNNING, step=Step.SESSIONS)
+    due = Closure.objects.cooling().due(now).claimed().values_list("pk", flat=True)
+    return Closure.objects.filter(pk__among=Among(due[:BATCH])).update(state=State.RUNNING, step=Step.SESSIONS)
 
 
 @transaction.atomic
 def _look_again(now: datetime) -> None:
     """Let those that wait for a decision be verified anew: what others said may be gone."""
-    due = [closure.pk for closure in Closure.objects.held().filter(step=Step.ROWS).due(now).claimed()[:BATCH]]
-    Closure.objects.filter(pk__in=due).update(state=State.VERIFYING)
+    due = Closure.objects.held().filter(step=Step.ROWS).due(now).claimed().values_list("pk", flat=True)
+    Closure.objects.filter(pk__among=Among(due[:BATCH])).update(state=State.VERIFYING)
 
 
-def _carry(step: str, now: datetime, *, only: Collection[int] = ()) -> list[Closure]:
-    """Carry a batch through one step; return those that were tried."""
+def _carry(step: str, now: datetime, *, only: Collection[int] = (), is_far: bool = True) -> list[Closure]:
+    """Carry a batch through one step, or as far as it goes without the outside; return those that were tried."""
     batch: list[Closure] = []
     try:
         with transaction.atomic():
             batch += _claimed(step, now, only=only)
-            _work(step, batch, now)
+            _work(step, batch, now, is_far=is_far)
     except Exception as error:
         if not batch:
             raise
-        _go_on_without(batch, error, now)
+        if is_far and step != Step.ROWS:
+            _carry(step, now, only=[closure.pk for closure in batch], is_far=False)
+        else:
+            _go_on_without(batch, error, now)
     return batch
 
 
-def _work(step: str, batch: list[Closure], now: datetime) -> None:
-    if batch:
-        with connection.cursor() as cursor:  # somebody's long transaction delays one member, not the sweep
-            cursor.execute("SET LOCAL lock_timeout = '5s'")
+def _work(step: str, batch: list[Closure], now: datetime, *, is_far: bool) -> None:
+    """Do a step and, if it is to go far, those that follow it up to the last; write down which one is next."""
+    if not batch:
+        return
+    with connection.cursor() as cursor:  # somebody's long transaction delays one member, not the sweep
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+    WORK[step](batch, now)
+    while step != Step.ROWS:
+        batch, step = _towards(_after(step), batch)
+        if step == Step.ROWS or not is_far:
+            _advance(batch, step)
+            break
         WORK[step](batch, now)
 
 
+def _after(step: str) -> str:
+    steps = Step.values
+    return steps[steps.index(step) + 1]
+
+
+def _towards(step: str, batch: list[Closure]) -> tuple[list[Closure], str]:
+    """Let those wait of whom somebody outside knows; the others have nothing to be released from."""
+    if step != Step.RELEASE:
+        return batch, step
+    bound = closing.bound([member.pk for member in members_of(batch)])
+    _advance([closure for closure in batch if closure.member_id in bound], step)
+    return [closure for closure in batch if closure.member_id not in bound], _after(step)
+
+
+def _advance(batch: list[Closure], step: str, **changes: datetime) -> None:
+    """Write down which step is next for these closures."""
+    state = State.VERIFYING if step == Step.ROWS else State.RUNNING
+    ours = Closure.objects.filter(pk__among=Among([closure.pk for closure in batch]))
+    ours.update(step=step, state=state, attempts=0, error="", **changes)
+
+
 def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int = BATCH) -> list[Closure]:
-    due = Closure.objects.at(step).due(now).claimed().select_related("member")
-    return list((due.filter(pk__in=only) if only else due)[:limit])
+    """Lock closures that are due; those that have failed before spoil no batch of others."""
+    due = Closure.objects.at(step).due(now).claimed().select_related("member").only(*READ, *READ_OF_MEMBERS)
+    if only:
+        return list(due.filter(pk__among=Among(only)))
+    return list(due.filter(attempts=0)[:limit]) or list(due.filter(attempts__gt=0)[:limit])
 
 
 def _go_on_without(batch: list[Closure], error: Exception, now: datetime) -> None:
     if isinstance(error, Residue) and (error.left or error.undecided):
         _set_apart(batch, error, now)
     else:
-        _try_alone(batch, error, now)
+        _try_halves(batch, error, now)
 
 
-def _try_alone(batch: list[Closure], error: Exception, now: datetime) -> None:
+def _try_halves(batch: list[Closure], error: Exception, now: datetime) -> None:
     """Find the one that spoils a batch; what is known to fail alone waits."""
     if len(batch) == 1 or isinstance(error, PART_IS_DOWN):
         for closure in batch:
             _put_off(closure, error, now)
         return
-    for closure in batch:
-        _carry(closure.step, now, only=[closure.pk])
+    middle = len(batch) // 2
+    for half in (batch[:middle], batch[middle:]):
+        _carry(half[0].step, now, only=[closure.pk for closure in half], is_far=False)
 
 
 def _set_apart(batch: list[Closure], residue: Residue, now: datetime) -> None:
@@ -126,7 +172,7 @@ def _set_apart(batch: list[Closure], residue: Residue, now: datetime) -> None:
         if not (left or undecided):
             clean.append(closure.pk)
     if clean:
-        _carry(batch[0].step, now, only=clean)
+        _carry(batch[0].step, now, only=clean, is_far=False)
 
 
 @transaction.atomic
@@ -153,22 +199,22 @@ def kind_of(error: Exception) -> str:
     return f"{type(error).__name__}: {place}"[:200] if place else type(error).__name__
 
 
-def _advance(batch: list[Closure], **changes: Any) -> None:
-    """Write down that a step is behind these closures; all of them are at the same one."""
-    here, step = batch[0].step, batch[0].next_step
-    state = State.VERIFYING if step == Step.ROWS else State.RUNNING
-    ours = Closure.objects.at(here).filter(pk__in=[closure.pk for closure in batch])
-    ours.update(step=step, state=state, attempts=0, error="", **changes)
-
-
-def _release(now: datetime) -> list[Closure]:
+def _release(now: datetime, *, until: float) -> list[Closure]:
     """End what ties a few members to the outside, each for themselves, without a transaction."""
     with transaction.atomic():
         batch = _claimed(Step.RELEASE, now, limit=LEASED)
-        Closure.objects.filter(pk__in=[closure.pk for closure in batch]).update(next_attempt_at=now + LEASE)
-    for closure in batch:
+        Closure.objects.filter(pk__among=Among([closure.pk for closure in batch])).update(next_attempt_at=now + LEASE)
+    for done, closure in enumerate(batch):
+        if monotonic() > until:
+            _give_back(batch[done:], now)
+            break
         _release_one(closure, now)
     return batch
+
+
+def _give_back(batch: list[Closure], now: datetime) -> None:
+    ours = Closure.objects.at(Step.RELEASE).filter(pk__among=Among([closure.pk for closure in batch]))
+    ours.update(next_attempt_at=now)
 
 
 def _release_one(closure: Closure, now: datetime) -> None:
@@ -177,49 +223,4 @@ def _release_one(closure: Closure, now: datetime) -> None:
     except Exception as error:
         _put_off(closure, error, now)
     else:
-        _advance([closure], next_attempt_at=now)
-
-
-def _members(batch: list[Closure]) -> list[User]:
-    return [closure.member for closure in batch if closure.member is not None]
-
-
-def _for_members(work: Callable[[list[User]], int]) -> Callable[[list[Closure], datetime], None]:
-    """Make a step of what is done to members: do it, then go on to the next."""
-
-    def step(batch: list[Closure], _now: datetime) -> None:
-        work(_members(batch))
-        _advance(batch)
-
-    return step
-
-
-def _finish(batch: list[Closure], now: datetime) -> None:
-    """Erase these members and verify it; what remains of each is a closure that names nobody."""
-    ours = Closure.objects.filter(pk__in=[closure.pk for closure in batch])
-    ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
-    members = _members(batch)
-    erased = ledger.entries(zip(batch, members, strict=True), now=now)
-    tallies, scan = erasing.erase_and_verify(members, findings.decided_of(batch))
-    ledger.record(erased)
-    for closure, member in zip(batch, members, strict=True):
-        closure.tally = tallies[member.pk]
-        receipts.issue(closure, member_id=member.pk, tally=tallies[member.pk], scan=scan, now=now)
-    Closure.objects.bulk_update(batch, ["tally", "receipt", "signature", "signed_with"])
-    findings.close_questions(closures=batch, now=now)
-    ours.update(state=State.DONE, step="", attempts=0, error="", ended_at=now)
-    log.info("closure.done", closures=len(batch), rows=sum(tally.total() for tally in tallies.values()))
-
-
-def _leave(members: list[User]) -> int:
-    """End their sessions; from here on rows go, so what the last step looks for is kept now."""
-    erasing.keep_traces(members)
-    return erasing.end_sessions(members)
-
-
-WORK: dict[str, Callable[[list[Closure], datetime], None]] = {
-    Step.SESSIONS: _for_members(_leave),
-    Step.FILES: _for_members(erasing.remove_files),
-    Step.CACHES: _for_members(erasing.clear_caches),
-    Step.ROWS: _finish,
-}
+        _advance([closure], _after(Step.RELEASE), next_attempt_at=now)

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -68,8 +69,13 @@ def issue(closure: Closure, *, member_id: int, tally: Counter[str], scan: Scan, 
     }
     key_id, private = next(iter(settings.RECEIPT_KEYS.items()))
     closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    signature = Ed25519PrivateKey.from_private_bytes(private).sign(closure.receipt.encode())
+    signature = _key_of(private).sign(closure.receipt.encode())
     closure.signature, closure.signed_with = base64.b64encode(signature).decode(), key_id
+
+
+@lru_cache(maxsize=1)
+def _key_of(private: bytes) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(private)
 
 
 def read(closure: Closure) -> Receipt:

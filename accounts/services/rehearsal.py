@@ -63,9 +63,9 @@ def _erase_and_undo(ids: list[int], now: datetime) -> list[Counter[str]]:
         members = [closure.member for closure in batch if closure.member is not None]
         erasing.keep_traces(members)
         erasing.end_sessions(members)
-        tallies, _scan = erasing.erase_and_verify(members, findings.decided_of(batch), is_rehearsal=True)
+        erased = erasing.erase_and_verify(members, findings.decided_of(batch), is_rehearsal=True)
         transaction.set_rollback(True)
-    return list(tallies.values())
+    return list(erased.tallies.values())
 
 
 def _bring_to_last_step(ids: list[int]) -> None:

@@ -86,8 +86,8 @@ class LastSessions:
     To be made before their rows go, because those tell what to look for.
     """
 
-    def __init__(self, members: Iterable[User]) -> None:
-        self.about = _Mention(members)
+    def __init__(self, members: Iterable[User], traces: Traces) -> None:
+        self.about = _Mention(members, traces)
 
     def forget(self) -> None:
         """Delete them from table and cache; and from the cache again once that is final.
@@ -118,10 +118,16 @@ class LastSessions:
 class _Mention:
     """Tells whether a session's data speak of one of these members."""
 
-    def __init__(self, members: Iterable[User]) -> None:
-        members = list(members)
-        self.ids = {str(member.pk) for member in members}
-        self.traces = Traces(members)
+    def __init__(self, members: Iterable[User], traces: Traces | None = None) -> None:
+        self.members = list(members)
+        self.ids = {str(member.pk) for member in self.members}
+        self._traces = traces
+
+    @property
+    def traces(self) -> Traces:
+        """Tell what betrays them; put together when the first session is read."""
+        self._traces = self._traces or Traces(self.members)
+        return self._traces
 
     def __call__(self, data: object) -> bool:
         words: list[str] = []

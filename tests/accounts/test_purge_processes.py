@@ -13,7 +13,8 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts import services
-from accounts.models import Closure, User
+from accounts.models import Closure, Erasure, User
+from accounts.services import ledger, purge, receipts
 from tests import canaries
 from tests.factories import make_member
 from tests.workers import Workers, wait_until
@@ -21,6 +22,7 @@ from tests.workers import Workers, wait_until
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
 PURGE = "accounts.tasks.purge_due_accounts"
+NOW = timezone.now()
 
 
 @pytest.fixture
@@ -114,19 +116,32 @@ def in_parallel(*work):
         return list(pool.map(run, work))
 
 
-def test_two_workers_at_once_purge_each_member_once():
-    closures = [leaving(make_member(password=None)) for _ in range(120)]
+def many_leaving(number: int) -> list[Closure]:
+    members = User.objects.bulk_create(User(email=f"leaver{n}@example.com", closing_at=NOW) for n in range(number))
+    return Closure.objects.bulk_create(
+        Closure(member=member, requested_at=NOW - timedelta(days=8), due_at=NOW, next_attempt_at=NOW)
+        for member in members
+    )
+
+
+@pytest.mark.parametrize("workers", [2, 4])
+def test_workers_at_once_erase_each_member_once_and_give_each_one_receipt(workers, monkeypatch):
+    monkeypatch.setattr(purge, "BATCH", 100)
+    monkeypatch.setitem(purge._claimed.__kwdefaults__, "limit", 100)  # so that everybody gets some of them
+    closures = many_leaving(1000)
     stays = make_member()
-    now = timezone.now()
-    done = in_parallel(*[lambda: services.purge_due(now=now)] * 2)
-    while services.purge_due(now=now):
-        pass
+    done = in_parallel(*[lambda: services.purge_due(now=NOW)] * workers)
+    assert sum(done) == len(closures)
     assert list(User.objects.all()) == [stays]
-    found = Closure.objects.filter(state="done")
-    assert found.count() == len(closures)
+    found = list(Closure.objects.filter(state="done", attempts=0))
+    assert {closure.number for closure in found} == {closure.number for closure in closures}
     assert {closure.tally["accounts.User"] for closure in found} == {1}
-    assert all(isinstance(n, int) for n in done)
-    assert not Closure.objects.filter(attempts__gt=0).exists()
+    told = [receipts.read(closure) for closure in found]
+    assert {receipt.content["number"] for receipt in told if receipt.is_valid} == {c.number for c in closures}
+    assert sum(in_parallel(*[services.write_ledger] * workers)) == Erasure.objects.count() == len(closures)
+    lines = list(ledger.lines())
+    assert [line.sequence for line in lines] == list(range(1, len(closures) + 1))
+    assert len({line.subject for line in lines}) == len({line.number for line in lines}) == len(closures)
 
 
 @pytest.mark.parametrize("_round", range(8))

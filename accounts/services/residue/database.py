@@ -1,7 +1,7 @@
 """Searching every table of the database, ours or not: one statement a table, whatever the number of members."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,9 +17,11 @@ from psycopg import sql
 from accounts.services.residue.scan import Scan
 from accounts.services.residue.traces import Traces
 from consent import inventory
-from consent.fields import SealedMixin, SubjectKey
+from consent.fields import ColumnCipher, SealedMixin, SubjectKey
 
 AT_ONCE = 1000  # rows
+SIEVED_AT_ONCE = 4000
+BESIDE = "\x01"  # between columns; nothing sought goes across it
 # Every column that could show plain text: of text's kinds, of types that are written as text, lists of any.
 COLUMNS = """
     SELECT nspname, relname, nspname = current_schema(), attname, kind
@@ -69,6 +71,11 @@ class Table:
         fields = {f.column: f for f in self.entry.model._meta.concrete_fields if isinstance(f, SealedMixin)}
         return {i: fields[name] for i, (name, _kind) in enumerate(self.columns) if name in fields}
 
+    @property
+    def bytes(self) -> list[SealedMixin | None]:
+        """List the columns of bytes, each with what opens it."""
+        return [self.sealed.get(i) for i, (_name, kind) in enumerate(self.columns) if kind in READ_AS]
+
     def place(self, column: int) -> str:
         table = self.name if self.is_ours else f"{self.schema}.{self.name}"
         return f"{table}.{self.columns[column][0]}"
@@ -92,7 +99,7 @@ def search(traces: Traces, scan: Scan) -> None:
 
 def _search(table: Table, traces: Traces, scan: Scan) -> None:
     found: dict[Any, set[tuple[int, int]]] = defaultdict(set)  # row -> column, member
-    for rows in _rows(table):
+    for rows in _suspects(table, traces):
         places, texts = _texts(rows, table.sealed)
         for i, owners in traces.found_among(texts):
             key, column = places[i]
@@ -106,11 +113,42 @@ def _search(table: Table, traces: Traces, scan: Scan) -> None:
             scan.note([owner], table.place(column), is_others=key in others)
 
 
+def _suspects(table: Table, traces: Traces) -> Iterator[list[tuple[Any, ...]]]:
+    """Read the rows that a sieve keeps; every row of the table if one of those was changed meanwhile."""
+    keys = _kept(table, traces)
+    for start in range(0, len(keys), AT_ONCE):
+        some = keys[start : start + AT_ONCE]
+        rows = next(_read(table, _select(table, only=True), [some], len(some)), [])
+        if len(rows) < len(some):
+            yield from _read(table, _select(table), [], AT_ONCE)
+            return
+        yield rows
+
+
+def _kept(table: Table, traces: Traces) -> list[Any]:
+    """Sieve a table in constant memory; return the keys of the rows to look at closely."""
+    kept: list[Any] = []
+    for rows in _read(table, _select_joined(table), [], SIEVED_AT_ONCE):
+        texts = [text for _key, text, *_bytes in rows]
+        of = list(range(len(rows)))
+        for place, sealed in enumerate(table.bytes, start=2):
+            cells = [(i, row[place]) for i, row in enumerate(rows) if row[place] and _says(row[place], sealed)]
+            of += [i for i, _cell in cells]
+            texts += [_text(cell, sealed) for _i, cell in cells]
+        kept += {rows[of[i]][0] for i in traces.sieve.keep(texts, named=table.entry is not None)}
+    return kept
+
+
 def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple[list[tuple[Any, int]], list[str]]:
     """Take rows apart into texts, with the row and the column of each."""
     cells = [(key, column, value) for key, *values in rows for column, value in enumerate(values) if value]
     texts = [value if isinstance(value, str) else _text(value, sealed.get(column)) for _key, column, value in cells]
     return [(key, column) for key, column, _value in cells], texts
+
+
+def _says(value: bytes | memoryview, seal: SealedMixin | None) -> bool:
+    """Tell whether bytes can say anything: not if they are ciphertext that is not opened."""
+    return seal is not None or not ColumnCipher.is_sealed(value)
 
 
 def _text(value: bytes | memoryview, seal: SealedMixin | None) -> str:
@@ -157,17 +195,36 @@ def _unlinked(entries: Iterable[inventory.Entry]) -> Iterator[tuple[str, str]]:
             yield entry.model._meta.db_table, str(key.column)
 
 
-def _rows(table: Table) -> Iterator[list[tuple[Any, ...]]]:
-    """Read a table in constant memory: of each row its key, then every column that could show something."""
+def _read(table: Table, query: sql.Composed, params: list[Any], at_once: int) -> Iterator[list[tuple[Any, ...]]]:
     with connection.chunked_cursor() as cursor:
-        cursor.execute(_select(table))
-        while rows := cursor.fetchmany(AT_ONCE):
+        cursor.execute(query, params)
+        while rows := cursor.fetchmany(at_once):
             yield rows
 
 
-def _select(table: Table) -> sql.Composed:
-    key = table.model._meta.pk if table.model else None
-    first = sql.Identifier(str(key.column)) if key else sql.SQL("ctid::text")
-    columns = [sql.SQL(READ_AS.get(kind, "{}::text")).format(sql.Identifier(name)) for name, kind in table.columns]
+def _select(table: Table, *, only: bool = False) -> sql.Composed:
+    """Read of each row its key, then every column that could show something; of all rows, or `only` of some keys."""
+    columns = [_column(name, kind) for name, kind in table.columns]
+    query = _from(table, columns)
+    return query + sql.SQL(" WHERE {} = ANY(%s)").format(_key(table)) if only else query
+
+
+def _select_joined(table: Table) -> sql.Composed:
+    """Read of each row its key, every column of text as one text, then every column of bytes."""
+    texts = [_column(name, kind) for name, kind in table.columns if kind not in READ_AS]
+    joined = sql.SQL("concat_ws({})").format(sql.SQL(", ").join([sql.Literal(BESIDE), sql.Literal(""), *texts]))
+    return _from(table, [joined, *(_column(name, kind) for name, kind in table.columns if kind in READ_AS)])
+
+
+def _from(table: Table, columns: Sequence[sql.Composable]) -> sql.Composed:
     query = sql.SQL("SELECT {} FROM ONLY {}")
-    return query.format(sql.SQL(", ").join([first, *columns]), sql.Identifier(table.schema, table.name))
+    return query.format(sql.SQL(", ").join([_key(table), *columns]), sql.Identifier(table.schema, table.name))
+
+
+def _column(name: str, kind: str) -> sql.Composed:
+    return sql.SQL(READ_AS.get(kind, "{}::text")).format(sql.Identifier(name))
+
+
+def _key(table: Table) -> sql.Composable:
+    key = table.model._meta.pk if table.model else None
+    return sql.Identifier(str(key.column)) if key else sql.SQL("ctid::text")

@@ -11,7 +11,8 @@ from django.conf import settings
 
 from accounts.models import User
 from accounts.services.residue.scan import Scan
-from accounts.services.residue.traces import BETWEEN, Traces
+from accounts.services.residue.texts import BETWEEN
+from accounts.services.residue.traces import Traces
 
 NAMES, CONTENTS = "media.name", "media.content"
 AT_ONCE = 500  # names

@@ -16,7 +16,8 @@ Owners = frozenset[int]
 Index = Mapping[str, Owners]
 Hit = tuple[int, Owners]  # where in the text, and whose it is
 
-GAP = r"[ \t\u00a0\u3000()\[\]（）［］【】.．·‐-―−－-]{0,3}"
+GAPS = r" \t\u00a0\u3000()\[\]（）［］【】.．·‐-―−－-"
+GAP = f"[{GAPS}]{{0,3}}"
 RUN = re.compile(rf"[0-9０-９](?:{GAP}[0-9０-９]){{6,}}")
 GROUP = re.compile("[0-9]+")
 AT = re.compile("@|＠|%(?:25)?40")
