@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import record, scan, strangers
+from bench import purge, record, scan, strangers
 from bench.floor import floor_of
 from bench.server import Request, Server, running
 
@@ -102,4 +102,10 @@ ENTRIES = [
     Entry("consent_append_queue", 1.5, lambda *_: record.ratio_of_the_slow()),
     Entry("consent_append_of_2ms", 1.0, lambda *_: record.milliseconds() / 2.0),
     Entry("scan_of_1000_members", 3.0, lambda *_: scan.ratio()),
+    # Rates of 0.6, 0.8, 5 and 1.1 times the other's.
+    Entry("purge", 1 / 0.6, lambda *_: purge.against_sql()),
+    Entry("purge_without_scan", 1 / 0.8, lambda *_: purge.against_sql_without_scan()),
+    Entry("purge_against_orm", 1 / 5, lambda *_: purge.against_orm()),
+    Entry("purge_by_two_workers", 1 / 1.1, lambda *_: purge.of_two_workers()),
+    Entry("purge_memory", 60, lambda *_: purge.megabytes()),
 ]
