@@ -3,6 +3,7 @@
 import base64
 import json
 import pickle
+import random
 import re
 import secrets
 from datetime import timedelta
@@ -21,7 +22,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import services
 from accounts.models import Closure, Profile, User
 from accounts.services import residue
-from accounts.services.residue import caches, files
+from accounts.services.residue import caches, files, tables
 from consent.models import Acceptance
 from tests.factories import make_member, make_payment_account
 
@@ -164,6 +165,31 @@ def test_a_trace_shows_nothing_of_itself_and_each_belongs_to_its_members(lin):
     assert set(traces.found_among(["", HOME, MAIL])) == {(1, frozenset({lin.pk})), (2, frozenset({lin.pk, twin.pk}))}
 
 
+def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
+    traces = residue.Traces([lin, make_member(email="o'neil@example.com", name="Ann Lee")])
+    token = str(lin.subject)
+    contacts = [HOME, PHONE, HOME[:3], HOME[3:], wide(HOME), MAIL, MAIL.upper(), quote(MAIL), "o'neil@example.com"]
+    others = [
+        token,
+        token.replace("-", ""),
+        token[:18],
+        token[18:],
+        "林 巧稚",
+        "Ann Lee",
+        "电话",
+        "@",
+        "%40",
+        "＠",
+        "x",
+    ]
+    pieces = [*contacts, *others, "x", " ", "-", ".", "\\", "\\u0031", "\n", "9", "example.com", "\x01", "ſ"]
+    chance = random.Random(5)
+    texts = ["".join(chance.choices(pieces, k=chance.randrange(1, 6))) for _ in range(4000)]
+    found = {i for i, _owners in [*traces.found_among(texts), *traces.names_among(texts)]}
+    assert 1000 < len(found) < len(texts)
+    assert found <= set(traces.sieve.keep(texts, named=True))
+
+
 # ── The database ──
 
 
@@ -208,11 +234,19 @@ def test_the_numbers_of_a_member_that_a_column_holds_are_found_but_those_of_the_
     assert said == list(Acceptance.objects.values_list("subject_id", flat=True))
 
 
+@pytest.mark.parametrize("row", [1, 12_000, 30_000])
+def test_a_table_of_many_pages_is_searched_to_its_end(lin, goes, row):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE stray AS SELECT id, repeat('x', 100) AS said FROM generate_series(1, 30000) AS id")
+        cursor.execute("UPDATE stray SET said = %s WHERE id = %s", [MAIL, row])
+        goes("stray.said", lambda: cursor.execute("TRUNCATE stray"))
+
+
 def test_only_the_column_that_the_inventory_declares_is_left_out(lin):
     """Another column of the same table is searched, and a column of that name elsewhere."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE consent_stray (subject_id uuid)")
-    searched = {f"{table.name}.{name}" for table in residue.database._tables() for name, _kind in table.columns}
+    searched = {f"{table.name}.{name}" for table in tables.tables() for name, _kind in table.columns}
     assert "consent_acceptance.subject_id" not in searched
     assert {"consent_acceptance.sha256", "consent_stray.subject_id", "accounts_user.subject"} <= searched
 

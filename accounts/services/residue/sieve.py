@@ -5,13 +5,16 @@ looked at closely, and never too little: whatever a finder finds, its part of th
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from accounts.services.residue.spellings import GAPS, Addresses, Literals, Numbers, Words
 from accounts.services.residue.texts import BETWEEN, unescaped
 
 LONG_WORD = re.compile("[0-9A-Za-z]{8,}")
 LAST_OF_UUID = 12
+FOREIGN = "\u2e80"  # Chinese begins here
+OF_NUMBERS = re.compile(f"[0-9{GAPS}]")
+MARKS = bytes(ord("0" if OF_NUMBERS.match(chr(byte)) else " ") for byte in range(128)) + b" " * 128
 
 Keeps = Callable[[str], bool]
 
@@ -38,10 +41,18 @@ def _is_kept(text: str, parts: list[Keeps]) -> bool:
 
 def _part_for(finder: Numbers | Addresses | Words | Literals) -> Keeps:
     if isinstance(finder, Literals):
-        return lambda text: bool(finder.owners) and finder.pattern.search(text) is not None
+        return _literals(finder)
     if isinstance(finder, Words):
         return _words(finder)
     return _addresses(finder) if isinstance(finder, Addresses) else _numbers(finder)
+
+
+def _literals(finder: Literals) -> Keeps:
+    if not finder.owners:
+        return lambda _text: False
+    # A letter without capitals is in no text of ASCII, whatever the case.
+    are_foreign = all(any(letter >= FOREIGN for letter in literal) for literal in finder.owners)
+    return lambda text: not (are_foreign and text.isascii()) and finder.pattern.search(text) is not None
 
 
 def _words(finder: Words) -> Keeps:
@@ -56,14 +67,26 @@ def _addresses(finder: Addresses) -> Keeps:
 
 def _numbers(finder: Numbers) -> Keeps:
     known = finder.owners.keys()
-    # Whatever may be a part of a number, however it is grouped.
-    digits = re.compile(f"[0-9０-９{GAPS}]{{{min(map(len, known), default=0)},}}")
+    shortest = min(map(len, known), default=0)
 
     def keeps(text: str) -> bool:
-        runs = set(digits.findall(text)) if known else set()
+        runs = set(_runs(text, shortest)) if known else set()
         if not known.isdisjoint(runs):
             return True
         grouped = [run for run in runs if not (run.isascii() and run.isdigit())]
         return bool(grouped) and next(finder(BETWEEN.join(grouped)), None) is not None
 
     return keeps
+
+
+def _runs(text: str, shortest: int) -> Iterator[str]:
+    """Find whatever may be a number, however it is grouped; to see that none is takes most texts no expression."""
+    if not text.isascii():
+        yield from re.findall(f"[0-9０-９{GAPS}]{{{shortest},}}", text)
+        return
+    marks, sought = text.encode().translate(MARKS) + b" ", b"0" * shortest
+    begin = marks.find(sought)
+    while begin >= 0:
+        end = marks.index(b" ", begin)
+        yield text[begin:end]
+        begin = marks.find(sought, end)
