@@ -25,6 +25,7 @@ from tests.workers import broker_url
 
 # What the word alone cannot satisfy: constraints of the tables, told by label.
 PARTICULARS: dict[str, Any] = {
+    "accounts.Alert": lambda now: {"spent_at": now},
     "accounts.Closure": lambda now: {"state": "withdrawn", "ended_at": now},
     "accounts.Disclosure": lambda now: {"state": "approved"},
     "accounts.Export": lambda now: {"state": "failed", "ended_at": now},
