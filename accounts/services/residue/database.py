@@ -24,7 +24,7 @@ from consent import inventory
 from consent.fields import ColumnCipher, SealedMixin
 
 AT_ONCE = 1000  # rows
-SIEVED_AT_ONCE = 4000
+SIEVED_AT_ONCE = 2000
 
 
 def search(traces: Traces, scan: Scan) -> None:

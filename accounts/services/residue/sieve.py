@@ -7,12 +7,13 @@ looked at closely, and never too little: whatever a finder finds, its part of th
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from accounts.services.residue.spellings import GAPS, Addresses, Literals, Numbers, Words
+from accounts.services.residue.spellings import GAPS, WIDE_GAPS, Addresses, Literals, Numbers, Words
 from accounts.services.residue.texts import BETWEEN, unescaped
 
 LONG_WORD = re.compile("[0-9A-Za-z]{8,}")
 LAST_OF_UUID = 12
 FOREIGN = "\u2e80"  # Chinese begins here
+WIDE = re.compile(f"[０-９{WIDE_GAPS}]")
 OF_NUMBERS = re.compile(f"[0-9{GAPS}]")
 MARKS = bytes(ord("0" if OF_NUMBERS.match(chr(byte)) else " ") for byte in range(128)) + b" " * 128
 
@@ -81,10 +82,8 @@ def _numbers(finder: Numbers) -> Keeps:
 
 def _runs(text: str, shortest: int) -> Iterator[str]:
     """Find whatever may be a number, however it is grouped; to see that none is takes most texts no expression."""
-    if not text.isascii():
-        yield from re.findall(f"[0-9０-９{GAPS}]{{{shortest},}}", text)
-        return
-    marks, sought = text.encode().translate(MARKS) + b" ", b"0" * shortest
+    narrow = text if text.isascii() else WIDE.sub("-", text)  # every character stays where it was
+    marks, sought = narrow.encode("ascii", "replace").translate(MARKS) + b" ", b"0" * shortest
     begin = marks.find(sought)
     while begin >= 0:
         end = marks.index(b" ", begin)

@@ -16,7 +16,8 @@ Owners = frozenset[int]
 Index = Mapping[str, Owners]
 Hit = tuple[int, Owners]  # where in the text, and whose it is
 
-GAPS = r" \t\u00a0\u3000()\[\]（）［］【】.．·‐-―−－-"
+WIDE_GAPS = r"\u00a0\u3000（）［］【】．·‐-―−－"
+GAPS = rf" \t{WIDE_GAPS}()\[\].-"
 GAP = f"[{GAPS}]{{0,3}}"
 RUN = re.compile(rf"[0-9０-９](?:{GAP}[0-9０-９]){{6,}}")
 GROUP = re.compile("[0-9]+")
@@ -32,8 +33,10 @@ NOT_BEFORE, NOT_AFTER = r"(?<![0-9A-Za-z._+-])", r"(?![0-9A-Za-z_-]|\.[0-9A-Za-z
 def index(pairs: Iterable[tuple[str, int]]) -> dict[str, Owners]:
     """Tell of each value whose it is; two may share one."""
     found: dict[str, Owners] = {}
+    alone: dict[int, Owners] = {}
     for value, owner in pairs:
-        found[value] = found.get(value, frozenset()) | {owner}
+        theirs = alone.setdefault(owner, frozenset({owner}))
+        found[value] = found[value] | theirs if value in found else theirs
     return found
 
 
