@@ -144,7 +144,9 @@ def select_pages(table: Table) -> sql.Composed:
         sql.SQL("format('(%%s,0)', of_pages.first)::tid"),
         sql.SQL("format('(%%s,0)', of_pages.first + {})::tid").format(sql.Literal(PAGES)),
     )
-    pages = sql.SQL("generate_series(0, pg_relation_size({}) / current_setting('block_size')::int, {}) AS of_pages(first)")
+    pages = sql.SQL(
+        "generate_series(0, pg_relation_size({}) / current_setting('block_size')::int, {}) AS of_pages(first)"
+    )
     return sql.SQL("SELECT ({}) FROM {}").format(of_rows, pages.format(sql.Literal(table.regclass), sql.Literal(PAGES)))
 
 
