@@ -59,18 +59,21 @@ def alert_change(*, member: User, channel: str, former: str | None, now: datetim
 
 def former_contacts(*, member: User, now: datetime) -> list[str]:
     """List the contacts that a member had within the last seven days and has no more."""
-    had = dict.fromkeys(to for alert in _open(member, now) for to in alert.contacts_before.values())
+    had = dict.fromkeys(to for contacts in _lately(member, now) for to in contacts.values())
     return [to for to in had if to not in contacts_of(member).values()]
 
 
-def _open(member: User, now: datetime) -> list[Alert]:
-    return list(Alert.objects.open(now).filter(member=member).order_by("sent_at", "pk"))
+def _lately(member: User, now: datetime) -> list[Contacts]:
+    """List what a member's contacts were, oldest first."""
+    found = Alert.objects.open(now).filter(member=member).order_by("sent_at", "pk")
+    return list(found.values_list("contacts_before", flat=True))
 
 
-def alert_former(*, member: User, what: str, now: datetime) -> None:
-    """Tell those contacts of what would be final; whoever took them away must not be the only one who hears of it."""
-    for to in former_contacts(member=member, now=now):
-        _tell(member, to, what, _open(member, now)[0].contacts_before, now)
+def alert_former(*, member: User, contacts: Iterable[str], what: str, now: datetime) -> None:
+    """Tell former contacts of what would be final; whoever took them away must not be the only one who hears of it."""
+    before = next(iter(_lately(member, now)), {})
+    for to in contacts:
+        _tell(member, to, what, before, now)
 
 
 def _has_had_enough(to: str, now: datetime) -> bool:

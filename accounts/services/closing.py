@@ -39,10 +39,11 @@ def close_account(*, member: User, now: datetime) -> Closure:
     if person.is_closing:
         raise AlreadyClosing(Closure.objects.live().get(member=person))
     due_at = now + timedelta(days=settings.CLOSURE_COOLING_DAYS)
-    if former_contacts(member=person, now=now):
+    former = former_contacts(member=person, now=now)
+    if former:
         due_at = max(due_at, now + Alert.VALID)
     closure = Closure.objects.create(member=person, requested_at=now, due_at=due_at, next_attempt_at=due_at)
-    alert_former(member=person, what=f"您的账号已申请注销，编号 {closure.number}", now=now)
+    alert_former(member=person, contacts=former, what=f"您的账号已申请注销，编号 {closure.number}", now=now)
     _say_goodbye(person, closure, now=now)
     shut(person, now=now)
     return closure

@@ -24,6 +24,12 @@ from accounts.forms.contact import refuse_when_flooded
 from accounts.stages import EXPIRED
 
 
+def contact_of(process: Any) -> str:
+    """Return the number or address that a code went to."""
+    contact: str = process.state.get("phone") or process.state["email"]
+    return contact
+
+
 def is_still_theirs(process: Any) -> bool:
     """Tell whether a code went to a contact that its member still has, after they last locked their account."""
     member = process.user
@@ -125,17 +131,6 @@ class VerifyNewPhoneView(SendAgainMixin, allauth_views._VerifyPhoneSignupView):
         return self.process
 
 
-def contact_of(process: Any) -> str:
-    """Return the number or address that a code went to."""
-    contact: str = process.state.get("phone") or process.state["email"]
-    return contact
-
-
-confirm_login_code = ConfirmLoginCodeView.as_view()
-confirm_email = login_not_required(ConfirmEmailView.as_view())
-_verify_new_phone = VerifyNewPhoneView.as_view()
-
-
 class VerifyChangedPhoneView(SendAgainMixin, allauth_views._VerifyPhoneChangeView):
     """Proves the number that a member takes in place of another."""
 
@@ -150,8 +145,11 @@ class VerifyChangedPhoneView(SendAgainMixin, allauth_views._VerifyPhoneChangeVie
         return self.process
 
 
+confirm_login_code = ConfirmLoginCodeView.as_view()
+confirm_email = login_not_required(ConfirmEmailView.as_view())
 confirm_reset = login_not_required(ConfirmResetView.as_view())
 complete_reset = login_not_required(CompleteResetView.as_view())
+_verify_new_phone = VerifyNewPhoneView.as_view()
 _verify_changed_phone = never_cache(VerifyChangedPhoneView.as_view())
 
 
