@@ -134,7 +134,7 @@ class AccountAdapter(DefaultAccountAdapter):
         :raises RateLimited: when the number has been sent enough for a day; forms say so before it comes to this
         """
         now = timezone.now()
-        if services.capped_until(to=to, now=now, spared=spared_codes(context.request)):
+        if services.capped_until(to=to, now=now, spared=spared_codes(context.request, to)):
             raise RateLimited
         more.setdefault("params", {})
         # Whatever it says, it leaves as fast as a code would: how long it takes tells nobody who is a member.

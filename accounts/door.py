@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
@@ -51,6 +51,10 @@ class GuardedAdminSite(admin.AdminSite):
             return answer
 
         return guarded
+
+    def autocomplete_view(self, _request: HttpRequest) -> HttpResponse:
+        """Be no way to find out whose a number is: nobody would read that somebody looked."""
+        raise Http404
 
     def password_change(self, *_: Any, **__: Any) -> Any:
         """Lead to the members' page, which counts wrong old passwords."""

@@ -35,7 +35,7 @@ def refuse_when_flooded(contact: str) -> None:
 
     :raises django.forms.ValidationError: that says when to try again
     """
-    until = services.capped_until(to=contact, now=timezone.now(), spared=spared_codes(context.request))
+    until = services.capped_until(to=contact, now=timezone.now(), spared=spared_codes(context.request, contact))
     if until is not None:
         again = f"{timezone.localtime(until):%m月%d日 %H:%M}"
         raise forms.ValidationError(TOO_MANY_TODAY.format(again=again), code="flooded")

@@ -1,5 +1,6 @@
 """Coming back."""
 
+from contextlib import suppress
 from typing import Any
 
 from allauth.account import forms as allauth_forms
@@ -51,6 +52,15 @@ def owner_of(email: str) -> User | None:
     return max(owners, key=lambda member: member.pk in claims, default=None)
 
 
+def _is_asked_for_a_code(member: User, contact: str) -> bool:
+    """Tell whether who signs in by this contact has proven none; the look-up of the password has read the address."""
+    if member.phone_verified:
+        return False
+    with suppress(EmailAddress.DoesNotExist):
+        return not EmailAddress.objects.get_for_user(member, contact).verified
+    return True
+
+
 class LoginForm(allauth_forms.LoginForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,13 +73,17 @@ class LoginForm(allauth_forms.LoginForm):
         return cleaned_contact(self.cleaned_data["login"])
 
     def _clean_with_password(self, credentials: dict[str, str]) -> Any:
-        """Say in its own words that a code for an unproven address was sent a moment ago."""
+        """Say in its own words when a code for an unproven contact was sent a moment ago, or often enough for a day."""
         try:
-            return super()._clean_with_password(credentials)
+            cleaned = super()._clean_with_password(credentials)
         except forms.ValidationError as refusal:
             if refusal.code == "too_many_login_attempts":
                 raise get_adapter().validation_error("rate_limited") from None
             raise
+        contact = self.cleaned_data["login"]
+        if _is_asked_for_a_code(self.user, contact):
+            refuse_when_flooded(contact)
+        return cleaned
 
 
 class OneContactMixin(forms.Form):

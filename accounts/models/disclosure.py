@@ -17,6 +17,9 @@ class DisclosureQuerySet(models.QuerySet["Disclosure"]):
     def of_member(self, member: User) -> "DisclosureQuerySet":
         return self.filter(member=member)
 
+    def proposed(self) -> "DisclosureQuerySet":
+        return self.filter(state=Disclosure.State.PROPOSED)
+
     def approved(self) -> "DisclosureQuerySet":
         return self.filter(Disclosure.PersonalData.shown)
 

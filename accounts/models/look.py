@@ -15,8 +15,8 @@ class LookQuerySet(models.QuerySet["Look"]):
         return self.filter(member=member)
 
     def same_as(self, look: "Look", *, since: datetime) -> "LookQuerySet":
-        """Keep looks of the same person at the same thing."""
-        same = {"member": look.member_id, "by": look.by, "what": look.what, "page": look.page}
+        """Keep looks of the same person at the same thing, for the same reason."""
+        same = {"member": look.member_id, "by": look.by, "what": look.what, "page": look.page, "reason": look.reason}
         return self.filter(**same, at__gt=since)
 
 

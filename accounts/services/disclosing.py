@@ -1,5 +1,6 @@
 """Telling others about a member: one person proposes, another approves, and the member can read it."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,11 @@ def propose_disclosure(*, disclosure: Disclosure, by: User, now: datetime) -> Di
     disclosure.save()
     log.info("disclosure.proposed", disclosure=disclosure.pk)
     return disclosure
+
+
+def drop_proposals(*, member_ids: Iterable[int]) -> int:
+    """Forget what nobody approved while these members were here: it cannot be approved any more."""
+    return Disclosure.objects.proposed().filter(member__in=list(member_ids)).delete()[0]
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from accounts import closing
 from accounts.models import Closure, Message, User
 from accounts.models.message import hash_of_destination
 from accounts.services import residue
+from accounts.services.disclosing import drop_proposals
 from accounts.services.sessions import LastSessions, delete_sessions_about, drop_cached_sessions_about
 from consent import inventory
 from consent.lookups import Among
@@ -76,6 +77,7 @@ def erase_and_verify(
     ids = list(locked.values_list("pk", flat=True))
     traces = residue.Traces(members)
     sessions = LastSessions(members, traces)
+    drop_proposals(member_ids=ids)
     tallies = inventory.tallies(member_ids=ids)
     _delete_log_entries(ids)
     _delete_unowned(traces)

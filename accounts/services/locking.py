@@ -13,7 +13,7 @@ from accounts.models import Alert, Closure, Message, User
 from accounts.services.alerts import Contacts
 from accounts.services.closing import ClosureNotRevocable, withdraw_closure
 from accounts.services.confirmation import contacts_of
-from accounts.services.registration import hold_contact
+from accounts.services.registration import drop_unproven_claims, hold_contact
 from accounts.services.sessions import sign_out_everywhere
 
 log = structlog.get_logger(__name__)
@@ -82,6 +82,7 @@ def lock(*, token: str, now: datetime) -> Effect:
     alert = alert_of(token=token, now=now)  # once more, now that nobody else can use one
     for contact in alert.contacts_before.values():
         hold_contact(contact)
+        drop_unproven_claims(email=contact)
     effect = effect_of(alert)
     _shut_out(member, effect, now=now)
     Alert.objects.filter(member=member, sent_at__gte=alert.sent_at, spent_at=None).update(spent_at=now)
@@ -116,11 +117,11 @@ def _come_back(member: User, now: datetime) -> None:
 
 
 def _is_free(contact: str, member: User) -> bool:
-    """Tell whether a number or address is nobody else's."""
+    """Tell whether a number or address is nobody else's; who only typed it owns nothing."""
     if Message.channel_to(contact) == PHONE:
         owner = User.objects.with_proven_phone(contact)
         return owner is None or owner.pk == member.pk
-    others = User.objects.exclude(pk=member.pk).filter(email=contact)
+    others = User.objects.exclude(pk=member.pk).exclude(pk__in=User.objects.unproven()).filter(email=contact)
     proven = EmailAddress.objects.exclude(user=member).filter(email=contact, verified=True)
     return not (others.exists() or proven.exists())
 

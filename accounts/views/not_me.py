@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from allauth.account.internal.stagekit import clear_login
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -37,11 +36,12 @@ def not_me(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _lock(request: HttpRequest, token: str) -> HttpResponse:
-    if not services.lock(token=token, now=timezone.now()).leaves_a_way_in:
+    effect = services.lock(token=token, now=timezone.now())
+    request.session.flush()  # it may be one of those that were ended; and what this browser had begun is over
+    if not effect.leaves_a_way_in:
         messages.warning(request, NO_WAY_IN)
         return redirect("complaints:index")
-    clear_login(request)  # what this browser had begun before
-    note_lock(request)
+    note_lock(request, effect.contacts.values())
     messages.success(request, LOCKED)
     return redirect("account_reset_password")
 

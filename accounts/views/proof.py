@@ -60,4 +60,4 @@ class ProveView(BaseReauthenticateView):
         return super().form_valid(form)
 
 
-prove = login_required(ProveView.as_view())
+prove = stays_open(login_required(ProveView.as_view()))

@@ -21,6 +21,7 @@ from accounts import services
 from accounts.models import Alert, Closure, User
 from tests.accounts.test_alerts import PHONE, enter, link_in, notices, prove, since_long
 from tests.accounts.test_signing_in import PASSWORD
+from tests.accounts.test_signing_up import sign_up
 from tests.factories import agree, last_code, last_message, make_member, make_phone_member
 
 pytestmark = pytest.mark.django_db
@@ -261,3 +262,59 @@ def test_whoever_floods_a_member_with_codes_keeps_them_not_from_a_new_password(c
     assert mine.post("/account/password/reset/", {"login": PHONE}).status_code == 302
     mine.post("/account/login/code/confirm/", {"code": last_code(PHONE)})
     assert mine.get("/me/").status_code == 200
+
+
+def test_it_is_pressed_in_the_members_own_browser_as_well(carol):
+    mine = Client()
+    enter(mine)
+    assert mine.get("/me/").status_code == 200
+    services.alert(member=carol, what="x", now=timezone.now())
+    answer = mine.post(link_in(notices(PHONE)[-1]), follow=True)
+    assert answer.redirect_chain[-1] == ("/account/password/reset/", 302)
+    assert "账号已锁定" in answer.content.decode()
+    mine.post("/account/password/reset/", {"login": PHONE})
+    mine.post("/account/login/code/confirm/", {"code": last_code(PHONE)})
+    assert mine.get("/me/").status_code == 200
+
+
+def test_who_only_typed_the_former_address_keeps_nobody_from_it(client, documents):
+    member = agree(make_member(email="dora@example.com"))
+    EmailAddress.objects.create(user=member, email="dora@example.com", verified=True, primary=True)
+    enter(client, "dora@example.com")
+    prove(client)
+    client.post("/account/email/", {"action_add": "", "email": "thief@example.com"})
+    client.post("/account/confirm-email/", {"code": last_code("thief@example.com")})
+    link = link_in(notices("dora@example.com")[-1])
+    sign_up(Client(), by="email", email="dora@example.com")
+    assert "登录邮箱改回" in Client().get(link).content.decode()
+    assert Client().post(link)["Location"] == "/account/password/reset/"
+    member.refresh_from_db()
+    assert (member.email, member.is_active) == ("dora@example.com", True)
+
+
+def test_codes_are_spared_for_the_contacts_of_the_account_that_was_locked_and_for_a_day(carol, now):
+    for to in (PHONE, SECOND):
+        for _ in range(10):
+            services.send_message(channel="sms", to=to, body="x", template="code", valid_for=timedelta(1), now=now)
+    services.alert(member=carol, what="x", now=now)
+    mine = Client()
+    mine.post(link_in(notices(PHONE)[-1]))
+    assert "以后再试" in mine.post("/account/login/code/", {"login": SECOND}).content.decode()
+    with time_machine.travel(now + timedelta(hours=23)):
+        assert mine.post("/account/login/code/", {"login": PHONE}).status_code == 302
+    later = now + timedelta(hours=25)
+    for _ in range(10):
+        services.send_message(channel="sms", to=PHONE, body="x", template="code", valid_for=timedelta(1), now=later)
+    with time_machine.travel(later + timedelta(minutes=2)):
+        assert "以后再试" in mine.post("/account/login/code/", {"login": PHONE}).content.decode()
+
+
+def test_a_sign_in_that_was_given_up_before_spoils_none_after(carol):
+    TOTP.activate(carol, generate_totp_secret())
+    browser = Client()
+    assert enter(browser).url == "/account/2fa/authenticate/"
+    services.alert(member=carol, what="x", now=timezone.now())
+    Client().post(link_in(notices(PHONE)[-1]))  # on another device; the new authenticator goes too
+    browser.post("/account/password/reset/", {"login": PHONE})
+    browser.post("/account/login/code/confirm/", {"code": last_code(PHONE)})
+    assert browser.get("/me/").status_code == 200

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.looking import owner_of
-from accounts.models import Disclosure, Look
+from accounts.models import Closure, Disclosure, Look
 from accounts.services.bundle import write_bundle
 from consent import inventory
 from tests.canaries import Planter
@@ -317,3 +317,27 @@ def test_a_record_is_kept_three_years_without_a_name_once_its_member_has_left(al
     assert Disclosure.objects.count() == 2
     expire(now=now + timedelta(days=3 * 366))
     assert not Disclosure.objects.exists()
+
+
+def test_a_receipt_tells_of_no_proposal_and_none_outlives_its_member(alice, officer, support, now):
+    disclosure(alice, support, now)
+    kept = disclosure(alice, support, now)
+    services.approve_disclosure(disclosure_id=kept.pk, by=officer, now=now)
+    services.close_account(member=alice, now=now - timedelta(days=8))
+    assert services.purge_due(now=now) == 1
+    assert list(Disclosure.objects.all()) == [kept]
+    closure = Closure.objects.get()
+    assert closure.tally["accounts.Disclosure"] == 1
+
+
+def test_the_desk_has_no_other_way_to_look_a_number_up(support):
+    asked = "?app_label=accounts&model_name=disclosure&field_name=member&term=13800138000"
+    assert sign_in(Client(), support).get(f"/admin/autocomplete/{asked}").status_code == 404
+    assert not Look.objects.exists()
+
+
+def test_another_reason_is_another_look(alice, support, now):
+    said = {"member_id": alice.pk, "by": support, "what": "x", "page": "content"}
+    for reason in ("一", "一", "二"):
+        services.note_look(**said, reason=reason, now=now)
+    assert list(Look.objects.order_by("pk").values_list("reason", flat=True)) == ["一", "二"]

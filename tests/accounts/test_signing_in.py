@@ -1,11 +1,14 @@
 """Coming back: by number or address, with a password or a code."""
 
+import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client
 from django.urls import reverse
@@ -14,6 +17,7 @@ from django.utils import timezone
 from accounts import attempts
 from accounts.models import Message
 from accounts.templatetags.shown import phone
+from tests.accounts.test_signing_up import sign_up
 from tests.factories import last_code, last_message, make_member, make_phone_member, sign_in
 
 PHONE = "+8613800138000"
@@ -173,6 +177,28 @@ def test_the_eleventh_sms_of_a_day_is_not_sent(client, carol, clock):
     answer = client.post("/account/login/code/", {"login": PHONE})
     assert f"请 {again} 以后再试" in words(answer)
     assert Message.objects.count() == 10
+
+
+@pytest.mark.parametrize(("contact", "most"), [(PHONE, 10), ("eva@example.com", 30)])
+def test_an_unproven_contact_hears_when_another_code_may_be_sent(documents, clock, settings, contact, most):
+    settings.SIGN_IN_TRIES = {**settings.SIGN_IN_TRIES, "address": (1000, 60)}
+    by = {"by": "email", "email": contact} if "@" in contact else {"phone": contact}
+    sign_up(Client(), **by)
+    for _ in range(most + 2):
+        clock.shift(61)
+        answer = Client().post(LOGIN, {"login": contact, "password": PASSWORD})
+    assert re.search(r"请 \d+月\d+日 \d+:\d+ 以后再试", words(answer))
+    assert Message.objects.count() == most
+
+
+def test_a_recovery_code_lets_in_once(client, carol):
+    TOTP.activate(carol, generate_totp_secret())
+    code = RecoveryCodes.activate(carol).get_unused_codes()[0]
+    for lets_in in (True, False):
+        browser = Client()
+        browser.post(LOGIN, {"login": PHONE, "password": PASSWORD})
+        browser.post("/account/2fa/authenticate/", {"code": code})
+        assert (browser.get("/me/").status_code == 200) is lets_in
 
 
 # Passwords

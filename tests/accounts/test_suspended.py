@@ -101,3 +101,13 @@ def test_who_is_suspended_in_the_middle_of_a_visit_is_led_there_at_once(client, 
     assert client.get("/me/courses/").status_code == 200
     suspended(member)
     assert client.get("/me/courses/")["Location"] == SUSPENDED
+
+
+def test_who_has_no_password_proves_it_by_a_code_and_sets_one(eve):
+    eve.set_unusable_password()
+    eve.save()
+    client = Client()
+    client.force_login(eve, backend="accounts.backends.PortalBackend")
+    asked = client.get("/account/password/set/")["Location"]
+    assert asked.startswith("/account/reauthenticate/code/")
+    assert client.get(asked).status_code == 200
