@@ -4,7 +4,6 @@
 """
 
 import os
-import re
 import statistics
 import time
 from collections.abc import Callable
@@ -12,11 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from bench import leavers
+from bench.memory import forget_peak, peak
 
 SCALE = float(os.environ.get("SCALE", "0.1"))
 MEMBERS, LEAVING, ONE_BY_ONE = (max(1, int(SCALE * number)) for number in (100_000, 10_000, 1_000))
@@ -229,18 +228,11 @@ def _worker(start: Any, told: Any, without_scan: bool) -> None:
     with ExitStack() as stack:
         for patch in patches:
             stack.enter_context(patch)
-        Path("/proc/self/clear_refs").write_text("5")
-        idle = _megabytes()
+        idle = forget_peak()
         start.wait()
         done = services.purge_due(now=timezone.now())
-    told.put((done, _megabytes() - idle))
+    told.put((done, peak() - idle))
     connection.close()
-
-
-def _megabytes() -> float:
-    """Read the most memory this process has held since it was last asked to forget that."""
-    status = Path("/proc/self/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
 def _verify(ids: list[int], done: int, *, has_receipts: bool) -> None:

@@ -17,6 +17,8 @@ from django.utils import timezone
 from accounts import services
 from accounts.models import Export
 from accounts.services.exporting import DIED, PATIENCE
+from bench.memory import forget_peak, peak
+from tests.accounts.test_me import visit_often
 from tests.accounts.test_purge_processes import locked, waiting_for_a_lock
 from tests.factories import agree, attach_pictures, make_case, sign_in
 from tests.workers import Workers, wait_until
@@ -175,3 +177,23 @@ def test_two_workers_at_once_build_one_export_once(picture, alice):
     export.refresh_from_db()
     assert export.attempts == 1
     the_member_has_one(export)
+
+
+def test_two_hundred_thousand_visits_take_a_worker_little_more_memory_than_a_first_small_export(workers, alice):
+    """At most 80 MB above what the worker holds once it has built one."""
+    services.request_export(member=alice, now=timezone.now())
+    worker = workers.start()
+    workers.ask(BUILD)
+    wait_until(lambda: Export.objects.get().state == "ready")
+    visit_often(alice, 200_000)
+    large = services.request_export(member=alice, now=timezone.now())
+    processes = [worker.pid, *children_of(worker.pid)]
+    idle = {process: forget_peak(process) for process in processes}
+    workers.ask(BUILD)
+    wait_until(lambda: is_ready(large), seconds=120)
+    assert Export.objects.get(pk=large.pk).total > 200_000
+    assert max(peak(process) - idle[process] for process in processes) <= 80
+
+
+def children_of(process: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
