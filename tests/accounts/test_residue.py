@@ -165,6 +165,23 @@ def test_a_trace_shows_nothing_of_itself_and_each_belongs_to_its_members(lin):
     assert set(traces.found_among(["", HOME, MAIL])) == {(1, frozenset({lin.pk})), (2, frozenset({lin.pk, twin.pk}))}
 
 
+def test_what_was_kept_of_each_member_finds_the_same_when_they_are_gone(lin):
+    twin = make_member(email=f"{WORD}2@example.com", name="王 二")
+    known = residue.Identifiers.of([lin, twin])
+    kept = {member.pk: json.loads(json.dumps(known.to_json(member.pk))) for member in (lin, twin)}
+    texts = [MAIL, HOME, str(lin.subject), f"{WORD}2@example.com", str(twin.media_prefix)]
+    read = [residue.Traces([lin, twin])]
+    Closure.objects.all().delete()
+    User.objects.all().delete()
+    read.append(residue.Traces(sum(map(residue.Identifiers.from_json, kept, kept.values()), residue.Identifiers())))
+    was, now = ({(i, of) for i, of in (*t.found_among(texts), *t.names_among([*texts, "林 巧稚"]))} for t in read)
+    assert was == now
+    assert len(was) == len(texts) + 1
+    assert read[0].members == read[1].members == set(kept)
+    assert MAIL not in repr(known)
+    assert residue.Identifiers().to_json(lin.pk) == {"contacts": [], "tokens": [], "names": [], "ids": []}
+
+
 def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
     traces = residue.Traces([lin, make_member(email="o'neil@example.com", name="Ann Lee")])
     token = str(lin.subject)

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import structlog
 
 from accounts.services.residue import caches, database, files
+from accounts.services.residue.identifiers import Identifiers
 from accounts.services.residue.scan import Residue, Scan, shown
-from accounts.services.residue.traces import Traces, addresses_of, contacts_of
+from accounts.services.residue.traces import Traces
 
 log = structlog.get_logger(__name__)
 
@@ -44,4 +45,4 @@ def verify(traces: Traces, decided: Mapping[int, Mapping[str, int]] | None = Non
     return scan
 
 
-__all__ = ["Residue", "Scan", "Traces", "addresses_of", "contacts_of", "search", "shown", "verify"]
+__all__ = ["Identifiers", "Residue", "Scan", "Traces", "search", "shown", "verify"]

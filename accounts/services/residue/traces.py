@@ -1,76 +1,35 @@
-"""What would betray the members who leave."""
+"""What would betray the members who leave, and how it is found."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from urllib.parse import quote
 
-from allauth.account.models import EmailAddress
-from allauth.socialaccount.models import SocialAccount
-
-from accounts import closing
-from accounts.models import Closure, Profile, User
+from accounts.models import User
+from accounts.services.residue.identifiers import Identifiers, Pairs
 from accounts.services.residue.sieve import Sieve
 from accounts.services.residue.spellings import Addresses, Literals, Numbers, Owners, Words, is_plain, is_word
 from accounts.services.residue.texts import among
-from consent.lookups import Among
-
-SHORTEST_TOKEN = 8
-
-Pairs = list[tuple[str, int]]
-
-
-def addresses_of(members: Iterable[User]) -> list[str]:
-    """List the numbers and addresses of these members, those they once added included."""
-    return sorted({contact for contact, _owner in contacts_of(members)})
-
-
-def contacts_of(members: Iterable[User]) -> Pairs:
-    """List the same with whose each is, by two queries."""
-    ids = [member.pk for member in members]
-    rows = User.objects.filter(pk__among=Among(ids)).values_list("phone", "email", "pk")
-    own = [(to, pk) for phone, email, pk in rows for to in (phone, email) if to]
-    return own + list(EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id"))
-
-
-def _tokens(ids: list[int]) -> Pairs:
-    """List what stands for these members and for nobody else: random numbers, addresses of pages, what channels gave.
-
-    What a channel gave goes before the rows do: a closure keeps it until the end.
-    """
-    rows = User.objects.filter(pk__among=Among(ids)).values_list("subject", "media_prefix", "pk")
-    own = [(str(one), pk) for *tokens, pk in rows for one in tokens]
-    slugs = list(Profile.objects.filter(member__pk__among=Among(ids)).values_list("slug", "member_id"))
-    linked = list(SocialAccount.objects.filter(user__pk__among=Among(ids)).values_list("uid", "user_id"))
-    of_closures = Closure.objects.live().filter(member__pk__among=Among(ids), traces__isnull=False)
-    kept = dict(of_closures.values_list("member_id", "traces"))
-    told = [(pk, tokens or []) for of in (kept, closing.traces(ids)) for pk, tokens in of.items()]
-    return (
-        own + slugs + linked + [(token, pk) for pk, tokens in told for token in tokens if len(token) >= SHORTEST_TOKEN]
-    )
 
 
 class Traces:
     """What would betray these members, held in memory only, and how to find it."""
 
-    def __init__(self, members: Iterable[User]) -> None:
-        members = list(members)
-        ids = [member.pk for member in members]
-        self.members = frozenset(ids)
-        self.contacts, self._told = contacts_of(members), _tokens(ids)
-        called = User.objects.filter(pk__among=Among(ids)).values_list("name", "pk")
-        self._called = [(name, pk) for name, pk in called if _is_telling(name)]
+    def __init__(self, of: Iterable[User] | Identifiers) -> None:
+        self.known = of if isinstance(of, Identifiers) else Identifiers.of(of)
+        self.members = frozenset(pk for pk, _owner in self.known.ids)
+        self.contacts = self.known.contacts
 
     def __repr__(self) -> str:
         return "<Traces>"  # a traceback or a log that shows it names nobody
 
     @cached_property
     def names(self) -> Literals:
-        return Literals(self._called)
+        return Literals(self.known.names)
 
     @cached_property
     def finders(self) -> list[Numbers | Addresses | Words | Literals]:
         """Put together how to find them, when somebody first looks."""
-        tokens = self._told
+        tokens = self.known.tokens
         mails = [(to, owner) for to, owner in self.contacts if "@" in to]
         odd = [(to, owner) for to, owner in mails if not is_plain(to)]
         return [
@@ -101,8 +60,3 @@ class Traces:
 def _quoted_too(odd: Pairs) -> Iterator[tuple[str, int]]:
     for address, owner in odd:
         yield from ((spelling, owner) for spelling in (address, address.replace("@", "%40"), quote(address)))
-
-
-def _is_telling(name: str) -> bool:
-    """Tell whether finding a name means something: one Latin word may be any stored choice ("mail", "paid")."""
-    return len(name) >= 2 and (not name.isascii() or " " in name.strip())

@@ -1,0 +1,91 @@
+"""By what the members who leave are known, and nobody else is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
+
+from accounts import closing
+from accounts.models import Closure, Profile, User
+from consent.lookups import Among
+
+SHORTEST_TOKEN = 8
+
+Pairs = list[tuple[str, int]]
+Said = dict[str, list[Any]]
+
+
+@dataclass(frozen=True, repr=False)
+class Identifiers:
+    """What members are known by, each with whose it is: in memory only, or sealed beside a closure."""
+
+    contacts: Pairs = field(default_factory=list)
+    tokens: Pairs = field(default_factory=list)
+    names: Pairs = field(default_factory=list)
+    ids: list[tuple[int, int]] = field(default_factory=list)  # of the members' rows
+
+    def __repr__(self) -> str:
+        return "<Identifiers>"  # a traceback or a log that shows it names nobody
+
+    def __add__(self, others: "Identifiers") -> "Identifiers":
+        return Identifiers(*(getattr(self, of.name) + getattr(others, of.name) for of in fields(self)))
+
+    @classmethod
+    def of(cls, members: Iterable[User]) -> "Identifiers":
+        """Read them from the rows of these members: the same few queries for any number."""
+        ids = [member.pk for member in members]
+        return cls(_contacts(ids), _tokens(ids), _names(ids), [(pk, pk) for pk in ids])
+
+    @classmethod
+    def from_json(cls, owner: int, said: Mapping[str, Iterable[Any]]) -> "Identifiers":
+        """Read what was kept of one member, who may be gone; `owner`: by which number it is to be reported."""
+        return cls(**{of.name: [(value, owner) for value in said.get(of.name, ())] for of in fields(cls)})
+
+    def to_json(self, owner: int) -> Said:
+        """Write what is known of one of them, to be kept sealed and nowhere else."""
+        return self._by_owner.get(owner, {of.name: [] for of in fields(self)})
+
+    @cached_property
+    def _by_owner(self) -> dict[int, Said]:
+        found: dict[int, Said] = {}
+        for of in fields(self):
+            for value, owner in getattr(self, of.name):
+                found.setdefault(owner, {one.name: [] for one in fields(self)})[of.name].append(value)
+        return found
+
+
+def _contacts(ids: list[int]) -> Pairs:
+    """List the numbers and addresses of these members, those they once added included."""
+    rows = User.objects.filter(pk__among=Among(ids)).values_list("phone", "email", "pk")
+    own = [(to, pk) for phone, email, pk in rows for to in (phone, email) if to]
+    return own + list(EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id"))
+
+
+def _tokens(ids: list[int]) -> Pairs:
+    """List what stands for these members and for nobody else: random numbers, addresses of pages, what channels gave.
+
+    What a channel gave goes before the rows do: a closure keeps it until the end.
+    """
+    rows = User.objects.filter(pk__among=Among(ids)).values_list("subject", "media_prefix", "pk")
+    own = [(str(one), pk) for *tokens, pk in rows for one in tokens]
+    slugs = list(Profile.objects.filter(member__pk__among=Among(ids)).values_list("slug", "member_id"))
+    linked = list(SocialAccount.objects.filter(user__pk__among=Among(ids)).values_list("uid", "user_id"))
+    of_closures = Closure.objects.live().filter(member__pk__among=Among(ids), traces__isnull=False)
+    kept = dict(of_closures.values_list("member_id", "traces"))
+    told = [(pk, tokens or []) for of in (kept, closing.traces(ids)) for pk, tokens in of.items()]
+    return (
+        own + slugs + linked + [(token, pk) for pk, tokens in told for token in tokens if len(token) >= SHORTEST_TOKEN]
+    )
+
+
+def _names(ids: list[int]) -> Pairs:
+    called = User.objects.filter(pk__among=Among(ids)).values_list("name", "pk")
+    return [(name, pk) for name, pk in called if _is_telling(name)]
+
+
+def _is_telling(name: str) -> bool:
+    """Tell whether finding a name means something: one Latin word may be any stored choice ("mail", "paid")."""
+    return len(name) >= 2 and (not name.isascii() or " " in name.strip())
