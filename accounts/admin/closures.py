@@ -54,6 +54,7 @@ class ClosureAdmin(UnguessableAdmin):
         "attempts",
         "error",
         "alarmed_at",
+        "erased_at",
         "ended_at",
         "tally",
     )

@@ -23,7 +23,7 @@ def _findings() -> list[Waiting]:
     """Count what other people said of those who leave: until somebody decides, they are not gone."""
     queue = reverse("admin:accounts_residuefinding_changelist")
     count = ResidueFinding.objects.undecided().count()
-    return [Waiting("处别人的话提到注销的会员，待决定", count, f"{queue}?decision__exact=", is_urgent=True)]
+    return [Waiting("处内容还提到已经注销的会员，待决定", count, f"{queue}?decision__exact=", is_urgent=True)]
 
 
 def _closures() -> list[Waiting]:

@@ -15,7 +15,7 @@ from consent.inventory import after
 from consent.wording import one_of, pairs
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
-
+FILES, NAME_OF_FILES = "files", "上传的文件"  # counted beside the kinds of rows
 
 ENDED = ("done", "withdrawn")
 UNDER_WAY = ("running", "verifying", "blocked")
@@ -26,12 +26,10 @@ MOVES = [
     ("cooling", "running"),
     ("cooling", "withdrawn"),
     ("running", "verifying"),
-    ("running", "held"),
     ("running", "blocked"),
     ("verifying", "done"),
     ("verifying", "blocked"),
     ("verifying", "held"),
-    ("held", "running"),
     ("held", "verifying"),
     ("blocked", "running"),
     ("blocked", "verifying"),
@@ -46,7 +44,8 @@ def new_number() -> str:
 
 def name_of_kind(label: str) -> str:
     """Name a kind of row as the inventory does."""
-    return {entry.label: entry.name for entry in inventory.entries()}.get(label, label)
+    names = {entry.label: entry.name for entry in inventory.entries()}
+    return names.get(label, {FILES: NAME_OF_FILES}.get(label, label))
 
 
 class ClosureQuerySet(models.QuerySet["Closure"]):
@@ -92,7 +91,8 @@ class Closure(models.Model):
         RELEASE = "release", "解除支付绑定"
         FILES = "files", "删除文件"
         CACHES = "caches", "清除缓存"
-        ROWS = "rows", "删除记录并核查"
+        ROWS = "rows", "删除记录"
+        PROOF = "proof", "核查并出具收据"
 
     member = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="closures", verbose_name="会员"
@@ -107,13 +107,14 @@ class Closure(models.Model):
     alarmed_at = models.DateTimeField("报警时间", null=True)
     error = models.CharField("失败原因", max_length=200, blank=True, default="", help_text="只有错误种类，没有个人信息")
     tally = models.JSONField("各类记录条数", default=dict)
+    erased_at = models.DateTimeField("删除时间", null=True)
     ended_at = models.DateTimeField("结束时间", null=True)
     is_final = models.BooleanField("不能撤回", default=False, help_text="因违规终止的没有反悔期")
     receipt = models.TextField("收据", blank=True, default="", help_text="签名的原文，一字不改")
     signature = models.CharField("收据的签名", max_length=88, blank=True, default="")
     signed_with = models.CharField("签名用的密钥", max_length=20, blank=True, default="")
-    # What the first steps delete and the last one must still look for.
-    traces = SealedJSONField("核查时要找的凭据", null=True)
+    # What the earlier steps delete and the last one must still look for; it goes with the receipt.
+    traces = SealedJSONField("核查时要找的标识", null=True)
 
     objects = ClosureQuerySet.as_manager()
 
@@ -132,11 +133,11 @@ class Closure(models.Model):
                 fields=["member"], condition=~Q(state__in=ENDED), name="one_live_closure_per_member"
             ),
             models.CheckConstraint(
-                condition=Q(member__isnull=False) | Q(state__in=["verifying", *ENDED]),
-                name="a_closure_under_way_has_its_member",
+                condition=Q(member__isnull=False) | Q(state__in=ENDED) | Q(step="proof", erased_at__isnull=False),
+                name="a_closure_has_its_member_until_all_is_erased",
             ),
             models.CheckConstraint(
-                condition=~Q(state="done") | Q(member=None), name="a_closure_that_is_done_names_nobody"
+                condition=~Q(state="done") | Q(member=None, traces=None), name="a_closure_that_is_done_names_nobody"
             ),
             models.CheckConstraint(
                 condition=Q(state__in=ENDED, ended_at__isnull=False) | (~Q(state__in=ENDED) & Q(ended_at=None)),
@@ -176,6 +177,7 @@ class Closure(models.Model):
             "alarmed_at",
             "error",
             "tally",
+            "erased_at",
             "ended_at",
             "is_final",
             "receipt",

@@ -1,4 +1,4 @@
-"""What a closure found of its member in other people's words, and what was decided about it."""
+"""What a closure still found of its member, mostly in other people's words, and what was decided about it."""
 
 from datetime import datetime
 from typing import Any
@@ -22,11 +22,11 @@ class ResidueFindingQuerySet(models.QuerySet["ResidueFinding"]):
 
 
 class ResidueFinding(models.Model):
-    """One place in which other people speak of a member who leaves: where and how often, never what."""
+    """One place that still speaks of somebody who has left: where and how often, never what."""
 
     class Decision(models.TextChoices):
-        KEPT = "kept", "这是别人的话，依法保留"
-        LOOK_AGAIN = "look_again", "已由写的人处理，重新核查"
+        KEPT = "kept", "这是别人的话，或者必须保留"
+        LOOK_AGAIN = "look_again", "已经处理，重新核查"
         GONE = "gone", "已经没有"
 
     closure = models.ForeignKey(Closure, models.CASCADE, related_name="findings", verbose_name="注销")
@@ -45,7 +45,7 @@ class ResidueFinding(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = "核查发现"
         default_permissions = ("view",)
-        permissions = [("decide_residuefinding", "可以决定别人的话是否依法保留")]
+        permissions = [("decide_residuefinding", "可以决定核查发现的内容是否保留")]
         indexes = [models.Index(fields=["found_at", "id"], condition=Q(decided_at=None), name="findings_undecided")]
         constraints = [
             models.UniqueConstraint(
@@ -62,14 +62,14 @@ class ResidueFinding(models.Model):
 
     class PersonalData:
         clause = "五2"
-        purpose = "决定别人写的内容里提到您的地方是否依法保留"
+        purpose = "决定还提到您的内容是否依法保留"
         owner = "closure__member"
         on_close: dict[str, Any] = {}
         kept = {"closure", "place", "count", "found_at", "decision", "reason", "decided_at"}
         actors = {"decided_by"}
         until = after("found_at", years=KEPT_YEARS)
         because = "个人信息保护法 第六十九条：由我们证明已经核查"
-        title = "注销核查在别人的内容里发现的位置和决定"
+        title = "注销核查发现的位置和决定"
 
     def __str__(self) -> str:
         return f"核查发现 #{self.pk}"

@@ -1,9 +1,8 @@
 """What the purge does to a batch of members: one function a step, each safe to repeat."""
 
+import os
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
 from allauth.account.models import EmailAddress
@@ -27,13 +26,14 @@ end_sessions = delete_sessions_about
 clear_caches = drop_cached_sessions_about
 
 
-def remove_files(members: Iterable[User]) -> int:
-    """Remove everything these members ever uploaded, fragments that no row names included."""
-    trees = [directory_of(member) for member in members]
-    there = [tree for tree in trees if tree.exists()]
-    for tree in there:
+def remove_files(members: Iterable[User]) -> dict[int, int]:
+    """Remove everything these members ever uploaded, fragments that no row names included; count each one's files."""
+    trees = {member.pk: f"{settings.MEDIA_ROOT}/{member.media_prefix}" for member in members}
+    there = {pk: tree for pk, tree in trees.items() if os.path.lexists(tree)}
+    removed = {pk: sum(len(files) for _folder, _folders, files in os.walk(tree)) for pk, tree in there.items()}
+    for tree in there.values():
         shutil.rmtree(tree)
-    return len(there)
+    return removed
 
 
 def directory_of(member: User) -> Path:
@@ -44,52 +44,58 @@ def keep_traces(members: Iterable[User]) -> None:
     """Keep, sealed beside the closure, what channels gave: it goes long before the last step looks for it."""
     found = closing.traces([member.pk for member in members])
     for closure in Closure.objects.live().filter(member__pk__among=Among(found)):
-        closure.traces = sorted({*(closure.traces or []), *found[closure.member_id or 0]})
+        known = {*(closure.traces or {}).get("tokens", ()), *found[closure.member_id or 0]}
+        closure.traces = {"tokens": sorted(known)}
         closure.save(update_fields=["traces"])
 
 
-@dataclass(frozen=True)
-class Erased:
-    """What each of the members had that are gone, what the scan looked at, and their contacts, for the ledger."""
-
-    tallies: dict[int, Counter[str]]
-    scan: residue.Scan
-    contacts: list[tuple[str, int]] = field(repr=False)
+def lock(members: Iterable[User]) -> None:
+    """Let rows that somebody adds for them at this very moment wait, and then find nobody to belong to."""
+    locked = User.objects.select_for_update().filter(pk__among=Among([member.pk for member in members]))
+    list(locked.order_by("pk").values_list("pk"))
 
 
 @transaction.atomic
-def erase_and_verify(
-    members: Iterable[User], decided: Mapping[int, Mapping[str, int]] | None = None, *, is_rehearsal: bool = False
-) -> Erased:
-    """Erase every row of these members, and look for traces before that is final.
-
-    What others said of them stays where it was `decided`.
-
-    Both in one transaction: the traces are known only from the rows that go, so a worker killed in between must find
-    the rows again. A rehearsal does what its caller can undo, and leaves files and the cache alone.
-
-    :raises accounts.services.residue.Residue: when a trace is left; nothing has been erased then
-    """
-    members = list(members)
+def erase(members: Iterable[User]) -> None:
+    """Erase every row of these members."""
     ids = [member.pk for member in members]
-    # Rows that somebody adds for them at this very moment wait behind this lock, and then find nobody to belong to.
-    locked = User.objects.select_for_update().filter(pk__among=Among(ids)).order_by("pk")
-    ids = list(locked.values_list("pk", flat=True))
-    traces = residue.Traces(members)
-    sessions = LastSessions(members, traces)
     drop_proposals(member_ids=ids)
-    tallies = inventory.tallies(member_ids=ids)
     _delete_log_entries(ids)
-    _delete_unowned(traces)
     inventory.erase(member_ids=ids)
-    if is_rehearsal:
-        sessions.forget_rows()
-    else:
-        sessions.forget()
-        remove_files(members)  # what was being written when the others went
-    scan = residue.verify(traces, decided, rows_only=is_rehearsal)
-    sessions.verify()
-    return Erased(tallies, scan, traces.contacts)
+
+
+class LateComers:
+    """What speaks of members and has no key to them: it bears their contacts, or was written until they were gone."""
+
+    def __init__(self, traces: residue.Traces) -> None:
+        self.contacts = sorted({contact for contact, _owner in traces.contacts})
+        self._sessions = LastSessions(traces)
+
+    def forget(self) -> None:
+        """Delete it from table and cache.
+
+        :raises redis.RedisError: when the cache does not answer
+        """
+        self._delete_unowned()
+        self._sessions.forget()
+
+    def forget_rows(self) -> None:
+        """Delete it from the database alone, which a transaction can undo."""
+        self._delete_unowned()
+        self._sessions.forget_rows()
+
+    def verify(self) -> None:
+        """Make sure that no stored session speaks of them.
+
+        :raises accounts.services.residue.Residue: when one does
+        """
+        self._sessions.verify()
+
+    def _delete_unowned(self) -> None:
+        """Delete what bears their contacts but not their name: a code before signing in, an unproven claim."""
+        Message.objects.filter(to_hash__among=Among(map(hash_of_destination, self.contacts))).delete()
+        EmailAddress.objects.filter(email__among=Among(self.contacts), verified=False).delete()
+        closing.forget(self.contacts)
 
 
 def _delete_log_entries(ids: list[int]) -> None:
@@ -100,11 +106,3 @@ def _delete_log_entries(ids: list[int]) -> None:
         if kind.pk in written_about:
             pks = entry.rows(ids).order_by().values_list(Cast("pk", TextField()))
             LogEntry.objects.filter(content_type=kind, object_id__in=pks).delete()
-
-
-def _delete_unowned(traces: residue.Traces) -> None:
-    """Delete what bears their addresses but not their name: a code asked for before signing in, an unproven claim."""
-    addresses = sorted({contact for contact, _owner in traces.contacts})
-    Message.objects.filter(to_hash__among=Among(map(hash_of_destination, addresses))).delete()
-    EmailAddress.objects.filter(email__among=Among(addresses), verified=False).delete()
-    closing.forget(addresses)

@@ -1,4 +1,4 @@
-"""What a scan found in other people's words: a question to whoever answers for personal data, and the answer."""
+"""What a search found after somebody was erased: a question to whoever answers for personal data, and the answer."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -13,6 +13,7 @@ from accounts.models import Closure, ResidueFinding, User
 from accounts.services import residue
 from accounts.services.colleagues import colleagues
 from accounts.services.messages import notify
+from consent.lookups import Among
 
 MAY_DECIDE = "accounts.decide_residuefinding"
 # Whoever wrote it may have changed it meanwhile: then nobody has to decide any more.
@@ -29,35 +30,23 @@ class NotADecision(ValueError):
     """What stays must stay for a reason, and the reason must not repeat what it is about."""
 
 
-def decided_of(closures: Iterable[Closure]) -> dict[int, dict[str, int]]:
-    """Tell of each member how often they may be spoken of in which place."""
+def decided_of(closure_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """Tell of each closure how often its member may be spoken of in which place."""
     found: dict[int, dict[str, int]] = defaultdict(dict)
-    kept = ResidueFinding.objects.decided_to_stay().filter(closure__in=list(closures))
-    for member_id, place, count in kept.values_list("closure__member_id", "place", "count"):
-        found[member_id][place] = max(count, found[member_id].get(place, 0))
+    kept = ResidueFinding.objects.decided_to_stay().filter(closure__pk__among=Among(closure_ids))
+    for pk, place, count in kept.values_list("closure_id", "place", "count"):
+        found[pk][place] = max(count, found[pk].get(place, 0))
     return found
 
 
 @transaction.atomic
-def ask(*, closure: Closure, places: Mapping[str, int], now: datetime, holds: bool) -> None:
-    """Ask for a decision about these places; the officers hear of each once.
-
-    The closure waits for it, unless something of ours keeps it from getting on as well: that is tried again.
-    """
-    ours = Closure.objects.at(Closure.Step.ROWS).claimed().filter(pk=closure.pk)
-    if not ours:
-        return  # another worker has got on with it
+def ask(*, closure: Closure, places: Mapping[str, int], now: datetime) -> None:
+    """Ask for a decision about these places, and let the closure wait for it; the officers hear of each once."""
     if _write_down(closure, places, now):
         log.error("closure.asks", closure=closure.pk, places=residue.shown(places))
         _tell_officers(closure, now=now)
-    if holds:
-        _let_wait(closure, now)
-
-
-def _let_wait(closure: Closure, now: datetime) -> None:
-    ours = Closure.objects.filter(pk=closure.pk)
-    ours.filter(state=State.BLOCKED).update(state=State.VERIFYING)
-    ours.update(state=State.HELD, attempts=0, error="", next_attempt_at=now + LOOKED_AGAIN)
+    waiting = Closure.objects.filter(pk=closure.pk)
+    waiting.update(state=State.HELD, attempts=0, error="", next_attempt_at=now + LOOKED_AGAIN)
 
 
 def _write_down(closure: Closure, places: Mapping[str, int], now: datetime) -> bool:
@@ -77,15 +66,15 @@ def _write_down(closure: Closure, places: Mapping[str, int], now: datetime) -> b
 
 def _tell_officers(closure: Closure, *, now: datetime) -> None:
     where = settings.SITE_URL + reverse("admin:accounts_residuefinding_changelist")
-    text = f"注销 {closure.number} 的核查在别人写的内容里发现了提到这位会员的地方，在您决定之前不能办完：{where}"
+    text = f"注销 {closure.number} 的信息已经删除，但还有内容提到这位会员，在您决定之前不能出具收据：{where}"
     for officer in colleagues(who_may=MAY_DECIDE, or_superuser=False):
         notify(member=officer, subject="注销核查有待决定", text=text, now=now)
 
 
-def close_questions(*, closures: Iterable[Closure], now: datetime) -> None:
+def close_questions(*, closure_ids: Iterable[int], now: datetime) -> None:
     """Answer what nobody has to decide any more: the scan found it no longer."""
-    for finding in ResidueFinding.objects.undecided().filter(closure__in=list(closures)):
-        finding.settle(Decision.GONE, now=now)
+    open_ones = ResidueFinding.objects.undecided().filter(closure__pk__among=Among(closure_ids))
+    open_ones.update(decision=Decision.GONE, decided_at=now)
 
 
 @transaction.atomic
@@ -95,7 +84,7 @@ def decide_finding(*, finding_id: int, decision: str, reason: str, by: User, now
     :raises AlreadyDecided: so that a repeated click is harmless
     :raises NotADecision: in words for whoever decides
     """
-    asked = ResidueFinding.objects.select_related("closure__member").select_for_update(of=("self", "closure"))
+    asked = ResidueFinding.objects.select_related("closure").select_for_update(of=("self", "closure"))
     finding = asked.get(pk=finding_id)
     if not finding.is_open:
         raise AlreadyDecided
@@ -113,6 +102,6 @@ def _refuse_what_says_too_much(finding: ResidueFinding, decision: str, reason: s
         raise NotADecision("请选择一种决定")
     if decision == Decision.KEPT and not reason.strip():
         raise NotADecision("依法保留要写明理由")
-    member = finding.closure.member
-    if member is not None and residue.Traces([member]).are_in(reason):
-        raise NotADecision("理由会长期保存，不能写出会员的号码、邮箱或凭据")
+    traces = residue.Traces(residue.Identifiers.kept([(finding.closure_id, finding.closure.traces or {})]))
+    if traces.are_in(reason) or any(traces.names_among([reason])):
+        raise NotADecision("理由会长期保存，不能写出会员的姓名、号码、邮箱或凭据")

@@ -7,7 +7,8 @@ others it runs without a transaction, under a lease, and never longer than its s
 each step is tried alone, then each half of the batch: one poisoned row blocks its owner and nobody else. A part that is
 down spoils every row alike: then all of them wait.
 
-A batch is large because one search of everything that is stored, the dearest part, serves all of it.
+The deletion is final before anything is searched: what the search finds holds up the receipt only. One search of
+everything that is stored, the dearest part, serves all who were erased meanwhile.
 """
 
 from collections.abc import Collection
@@ -21,12 +22,13 @@ from django.db import connection, transaction
 
 from accounts import closing
 from accounts.models import Closure, PurgePause
-from accounts.services import findings
-from accounts.services.residue import Residue, shown
-from accounts.services.steps import WORK, members_of
+from accounts.models.closure import ClosureQuerySet
+from accounts.services.residue import Residue, Unsearchable
+from accounts.services.steps import WORK, go_on, members_of, take_stock
 from consent.lookups import Among
 
 BATCH = 5000
+PROVEN = 10_000  # by one search
 LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out
 LEASED = 20
 PATIENCE = 5  # failures of one step before staff see it as blocked; it is tried again all the same
@@ -34,10 +36,10 @@ FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_SWEEP = 60  # seconds
 LONGEST_RELEASE = 20  # seconds of them: a channel that is slow holds up its own members only
-PART_IS_DOWN = (redis.RedisError,)
+PART_IS_DOWN = (redis.RedisError, OSError, Unsearchable)
 # What the steps need; to open a number or a name that is sealed takes longer than all of it.
-READ = ["number", "state", "step", "requested_at", "attempts", "receipt", "signature", "signed_with", "member"]
-READ_OF_MEMBERS = ["member__subject", "member__media_prefix"]
+READ = ["number", "state", "step", "attempts", "tally", "member", "member__subject", "member__media_prefix"]
+READ_OF_NOBODY = ["number", "state", "step", "attempts"]
 
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
@@ -53,13 +55,13 @@ def purge_due(*, now: datetime) -> int:
     while _goes_on(end) and _begin(now):
         pass
     _look_again(now)
-    tried: list[int] = []
+    proven: list[int] = []
     for step in Step:
         until = min(end, monotonic() + LONGEST_RELEASE) if step == Step.RELEASE else end
-        carry = partial(_release, until=until) if step == Step.RELEASE else partial(_carry, step)
-        while _goes_on(until) and (ids := carry(now)):
-            tried += ids if step == Step.ROWS else []
-    return Closure.objects.filter(pk__among=Among(tried), state=State.DONE).count()
+        carry = _release if step == Step.RELEASE else partial(_carry, step)
+        while _goes_on(until) and (ids := carry(now, until=until)):
+            proven += ids if step == Step.PROOF else []
+    return Closure.objects.filter(pk__among=Among(proven), state=State.DONE).count()
 
 
 def _goes_on(end: float) -> bool:
@@ -76,12 +78,12 @@ def _begin(now: datetime) -> int:
 
 @transaction.atomic
 def _look_again(now: datetime) -> None:
-    """Let those that wait for a decision be verified anew: what others said may be gone."""
-    due = Closure.objects.held().filter(step=Step.ROWS).due(now).claimed().values_list("pk", flat=True)
+    """Let those that wait for a decision be searched for anew: what others said may be gone."""
+    due = Closure.objects.held().due(now).claimed().values_list("pk", flat=True)
     Closure.objects.filter(pk__among=Among(due[:BATCH])).update(state=State.VERIFYING)
 
 
-def _carry(step: str, now: datetime, *, only: Collection[int] = (), is_far: bool = True) -> list[int]:
+def _carry(step: str, now: datetime, *, until: float, only: Collection[int] = (), is_far: bool = True) -> list[int]:
     """Carry a batch through one step, or as far as it goes without the outside; return which were tried."""
     batch: list[Closure] = []
     try:
@@ -91,26 +93,33 @@ def _carry(step: str, now: datetime, *, only: Collection[int] = (), is_far: bool
     except Exception as error:
         if not batch:
             raise
-        if is_far and step != Step.ROWS:
-            _carry(step, now, only=[closure.pk for closure in batch], is_far=False)
+        if is_far and _leads_further(step):
+            _carry(step, now, until=until, only=[closure.pk for closure in batch], is_far=False)
         else:
-            _go_on_without(batch, error, now)
+            _try_halves(batch, error, now, until=until)
     return [closure.pk for closure in batch]
 
 
+def _leads_further(step: str) -> bool:
+    """Tell whether other steps may follow in the same transaction: erasing comes last, and the proof after it."""
+    return step not in (Step.ROWS, Step.PROOF)
+
+
 def _work(step: str, batch: list[Closure], now: datetime, *, is_far: bool) -> None:
-    """Do a step and, if it is to go far, those that follow it up to the last; write down which one is next."""
+    """Do a step and, if it is to go far, those that follow it up to the erasing."""
     if not batch:
         return
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL lock_timeout = '5s'")  # somebody's long transaction delays one member, not the sweep
         # No trigger is passed over. As long as nobody says so, each asks by an error that it catches, row by row.
         cursor.execute("SET LOCAL pgtrigger.ignore = '{}'")
+    if step != Step.PROOF:
+        take_stock(batch)
     WORK[step](batch, now)
-    while step != Step.ROWS:
+    while batch and _leads_further(step):
         batch, step = _towards(_after(step), batch)
-        if step == Step.ROWS or not is_far:
-            _advance(batch, step)
+        if not is_far:
+            go_on(batch, step)
             break
         WORK[step](batch, now)
 
@@ -125,33 +134,21 @@ def _towards(step: str, batch: list[Closure]) -> tuple[list[Closure], str]:
     if step != Step.RELEASE:
         return batch, step
     bound = closing.bound([member.pk for member in members_of(batch)])
-    _advance([closure for closure in batch if closure.member_id in bound], step)
+    go_on([closure for closure in batch if closure.member_id in bound], step)
     return [closure for closure in batch if closure.member_id not in bound], _after(step)
 
 
-def _advance(batch: list[Closure], step: str, **changes: datetime) -> None:
-    """Write down which step is next for these closures."""
-    state = State.VERIFYING if step == Step.ROWS else State.RUNNING
-    ours = Closure.objects.filter(pk__among=Among([closure.pk for closure in batch]))
-    ours.update(step=step, state=state, attempts=0, error="", **changes)
-
-
-def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int = BATCH) -> list[Closure]:
+def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int | None = None) -> list[Closure]:
     """Lock closures that are due; those that have failed before spoil no batch of others."""
-    due = Closure.objects.at(step).due(now).claimed().select_related("member").only(*READ, *READ_OF_MEMBERS)
+    due = Closure.objects.at(step).due(now).claimed()
+    due = due.only(*READ_OF_NOBODY) if step == Step.PROOF else due.select_related("member").only(*READ)
     if only:
         return list(due.filter(pk__among=Among(only)))
+    limit = limit or (PROVEN if step == Step.PROOF else BATCH)
     return list(due.filter(attempts=0)[:limit]) or list(due.filter(attempts__gt=0)[:limit])
 
 
-def _go_on_without(batch: list[Closure], error: Exception, now: datetime) -> None:
-    if isinstance(error, Residue) and (error.left or error.undecided):
-        _set_apart(batch, error, now)
-    else:
-        _try_halves(batch, error, now)
-
-
-def _try_halves(batch: list[Closure], error: Exception, now: datetime) -> None:
+def _try_halves(batch: list[Closure], error: Exception, now: datetime, *, until: float) -> None:
     """Find the one that spoils a batch; what is known to fail alone waits."""
     if len(batch) == 1 or isinstance(error, PART_IS_DOWN):
         for closure in batch:
@@ -159,22 +156,8 @@ def _try_halves(batch: list[Closure], error: Exception, now: datetime) -> None:
         return
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        _carry(half[0].step, now, only=[closure.pk for closure in half], is_far=False)
-
-
-def _set_apart(batch: list[Closure], residue: Residue, now: datetime) -> None:
-    """Let those of whom something is left wait, each for what is theirs; the others of the batch go on."""
-    clean = []
-    for closure in batch:
-        left, undecided = (found.get(closure.member_id or 0) for found in (residue.left, residue.undecided))
-        if left:
-            _put_off(closure, Residue(shown(left)), now)
-        if undecided:
-            findings.ask(closure=closure, places=undecided, now=now, holds=not left)
-        if not (left or undecided):
-            clean.append(closure.pk)
-    if clean:
-        _carry(batch[0].step, now, only=clean, is_far=False)
+        if _goes_on(until):
+            _carry(half[0].step, now, until=until, only=[closure.pk for closure in half], is_far=False)
 
 
 @transaction.atomic
@@ -194,8 +177,8 @@ def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
 
 def kind_of(error: Exception) -> str:
     """Name an error and the table or constraint it happened at; its message may quote a person's data."""
-    if isinstance(error, Residue):
-        return f"Residue: {error}"[:200]
+    if isinstance(error, Residue | Unsearchable):
+        return f"{type(error).__name__}: {error}"[:200]
     diagnosis = getattr(error.__cause__, "diag", None)
     place = diagnosis and (diagnosis.constraint_name or diagnosis.table_name)
     return f"{type(error).__name__}: {place}"[:200] if place else type(error).__name__
@@ -205,18 +188,18 @@ def _release(now: datetime, *, until: float) -> list[int]:
     """End what ties a few members to the outside, each for themselves, without a transaction."""
     with transaction.atomic():
         batch = _claimed(Step.RELEASE, now, limit=LEASED)
-        Closure.objects.filter(pk__among=Among([closure.pk for closure in batch])).update(next_attempt_at=now + LEASE)
+        _released(batch).update(next_attempt_at=now + LEASE)
     for done, closure in enumerate(batch):
         if monotonic() > until:
-            _give_back(batch[done:], now)
+            _released(batch[done:]).update(next_attempt_at=now)
             break
         _release_one(closure, now)
     return [closure.pk for closure in batch]
 
 
-def _give_back(batch: list[Closure], now: datetime) -> None:
-    ours = Closure.objects.at(Step.RELEASE).filter(pk__among=Among([closure.pk for closure in batch]))
-    ours.update(next_attempt_at=now)
+def _released(batch: list[Closure]) -> ClosureQuerySet:
+    """Keep those of a batch that are still at this step: a lease may have run out, and another worker got on."""
+    return Closure.objects.at(Step.RELEASE).filter(pk__among=Among([closure.pk for closure in batch]))
 
 
 def _release_one(closure: Closure, now: datetime) -> None:
@@ -225,4 +208,5 @@ def _release_one(closure: Closure, now: datetime) -> None:
     except Exception as error:
         _put_off(closure, error, now)
     else:
-        _advance([closure], _after(Step.RELEASE), next_attempt_at=now)
+        following = {"state": State.RUNNING, "step": _after(Step.RELEASE), "attempts": 0, "error": ""}
+        _released([closure]).update(**following, next_attempt_at=now)

@@ -6,7 +6,6 @@ It names nobody. Whoever has its number can read and verify it, also after the k
 
 import base64
 import json
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
 
 from accounts.models import Closure
+from accounts.models.closure import FILES, NAME_OF_FILES
 from accounts.services.residue import Scan
 from consent import inventory
 
@@ -48,24 +48,31 @@ class Receipt:
         return datetime.fromisoformat(self.content[name])
 
 
-def issue(closure: Closure, *, member_id: int, tally: Counter[str], scan: Scan, now: datetime) -> None:
+def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
     """Write and sign the receipt of a closure whose scan found nothing; the caller saves it in that transaction."""
+    erased_at = closure.erased_at or now
     content = {
         "format": FORMAT,
         "site": settings.SITE_URL,
         "number": closure.number,
         "requested_at": _written(closure.requested_at),
+        "erased_at": _written(erased_at),
         "finished_at": _written(now),
-        "kinds": [_outcome(entry, tally[entry.label]) for entry in inventory.entries() if tally[entry.label]],
+        "kinds": [
+            {**kind, "rows": _coarse(closure.tally[label])}
+            for label, kind in _kinds().items()
+            if closure.tally.get(label)
+        ],
         "scan": {
             "tables": scan.tables,
             "columns": scan.columns,
             "files": scan.files,
             "keys": scan.keys,
             "left": 0,  # else there would be no receipt
-            "decided": sum(scan.others[member_id].values()),
+            "decided": sum(scan.found.get(closure.pk, {}).values()),
+            "names": sum(scan.names.get(closure.pk, {}).values()),
         },
-        "backups_until": _written(now + timedelta(days=settings.BACKUP_DAYS)),
+        "backups_until": _written(erased_at + timedelta(days=settings.BACKUP_DAYS)),
     }
     key_id, private = next(iter(settings.RECEIPT_KEYS.items()))
     closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -103,11 +110,21 @@ def _is_signed(public: Ed25519PublicKey, closure: Closure) -> bool:
     return json.loads(closure.receipt)["number"] == closure.number
 
 
-def _outcome(entry: inventory.Entry, rows: int) -> dict[str, Any]:
-    said = {"kind": entry.name, "rows": str(rows) if rows >= COARSE_BELOW else f"少于 {COARSE_BELOW}"}
+@lru_cache(maxsize=1)
+def _kinds() -> dict[str, dict[str, str]]:
+    """Say of each kind what becomes of it, by the label under which it is counted."""
+    of_rows = {entry.label: _outcome(entry) for entry in inventory.entries()}
+    return {**of_rows, FILES: {"kind": NAME_OF_FILES, "outcome": "deleted"}}
+
+
+def _outcome(entry: inventory.Entry) -> dict[str, str]:
     if entry.deletes:
-        return {**said, "outcome": "deleted"}
-    return {**said, "outcome": "held", "until": entry.kept_for, "because": entry.because}
+        return {"kind": entry.name, "outcome": "deleted"}
+    return {"kind": entry.name, "outcome": "held", "until": entry.kept_for, "because": entry.because}
+
+
+def _coarse(rows: int) -> str:
+    return str(rows) if rows >= COARSE_BELOW else f"少于 {COARSE_BELOW}"
 
 
 def _written(moment: datetime) -> str:

@@ -8,8 +8,10 @@ from django.db import transaction
 
 from accounts.models import Closure
 from accounts.models.closure import UNDER_WAY, ClosureQuerySet
-from accounts.services import erasing, findings
+from accounts.services import erasing
 from accounts.services.purge import BATCH, kind_of
+from accounts.services.residue import Places, Residue, Traces, search, shown
+from accounts.services.steps import members_of, take_stock
 from consent.expiry import briefly
 
 State, Step = Closure.State, Closure.Step
@@ -38,13 +40,13 @@ def rehearse_purge(*, now: datetime) -> Rehearsal:
 
 
 def _due(now: datetime) -> ClosureQuerySet:
-    return Closure.objects.filter(state__in=[State.COOLING, *UNDER_WAY]).due(now)
+    return Closure.objects.filter(state__in=[State.COOLING, *UNDER_WAY], member__isnull=False).due(now)
 
 
 def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
     """Rehearse a batch; when it fails, each of it alone, as the purge does."""
     try:
-        tallies = _erase_and_undo(ids, now)
+        batch, waiting = _erase_and_undo(ids, now)
     except Exception as error:
         if len(ids) == 1:
             done.failures.append((ids[0], kind_of(error)))
@@ -52,24 +54,31 @@ def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
         for pk in ids:
             _rehearse([pk], now, done)
     else:
-        done.closures += len(tallies)
-        done.rows.update(sum(tallies, Counter()))
+        done.failures += [(pk, kind_of(Residue(shown(places)))) for pk, places in waiting.items()]
+        proven = [closure for closure in batch if closure.pk not in waiting]
+        done.closures += len(proven)
+        done.rows.update(sum((Counter(closure.tally) for closure in proven), Counter()))
 
 
-def _erase_and_undo(ids: list[int], now: datetime) -> list[Counter[str]]:
+def _erase_and_undo(ids: list[int], now: datetime) -> tuple[list[Closure], dict[int, Places]]:
+    """Erase a batch and search for it; return it with the places that somebody would have to decide about."""
     with briefly():
         batch = list(_due(now).filter(pk__in=ids).claimed().select_related("member"))
-        _bring_to_last_step([closure.pk for closure in batch])
-        members = [closure.member for closure in batch if closure.member is not None]
-        erasing.keep_traces(members)
+        owners = {closure.member_id: closure.pk for closure in batch}
+        _bring_to_last_step(list(owners.values()))
+        members = members_of(batch)
+        take_stock(batch)
+        traces = Traces(members)
         erasing.end_sessions(members)
-        erased = erasing.erase_and_verify(members, findings.decided_of(batch), is_rehearsal=True)
+        erasing.erase(members)
+        erasing.LateComers(traces).forget_rows()
+        scan = search(traces, rows_only=True)
         transaction.set_rollback(True)
-    return list(erased.tallies.values())
+    return batch, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}
 
 
 def _bring_to_last_step(ids: list[int]) -> None:
     """Let these closures have come as far as the erasing, the way the database allows."""
     ours = Closure.objects.filter(pk__in=ids)
     ours.filter(state=State.COOLING).update(state=State.RUNNING, step=Step.ROWS)
-    ours.exclude(state=State.VERIFYING).update(state=State.VERIFYING, step=Step.ROWS)
+    ours.exclude(state=State.VERIFYING).update(state=State.VERIFYING, step=Step.PROOF)

@@ -1,8 +1,8 @@
 """Ending sessions: in their table, in the cache, and those that only began to sign in."""
 
 import pickle
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, partial
 from typing import Any
 
 import redis
@@ -42,7 +42,7 @@ def _drop_from_cache(session_keys: Iterable[str]) -> None:
 
 def delete_sessions_about(members: Iterable[User]) -> int:
     """Delete every stored session that is theirs or mentions them, such as a half-finished sign-in or a code's form."""
-    return _delete_rows(_Mention(members))
+    return _delete_rows(_mention_of(members))
 
 
 def _delete_rows(about: "_Mention") -> int:
@@ -58,7 +58,7 @@ def drop_cached_sessions_about(members: Iterable[User]) -> int:
 
     :raises redis.RedisError: when the cache does not answer
     """
-    return _drop_cached(_Mention(members))
+    return _drop_cached(_mention_of(members))
 
 
 def _drop_cached(about: "_Mention") -> int:
@@ -81,13 +81,10 @@ def _cached_sessions(client: Any) -> Iterator[tuple[bytes, Any]]:
 
 
 class LastSessions:
-    """What was written about members after their sessions first went: they may look in until their rows go.
+    """What was written about members after their sessions first went: they may look in until their rows go."""
 
-    To be made before their rows go, because those tell what to look for.
-    """
-
-    def __init__(self, members: Iterable[User], traces: Traces) -> None:
-        self.about = _Mention(members, traces)
+    def __init__(self, traces: Traces) -> None:
+        self.about = _Mention(traces.members, lambda: traces)
 
     def forget(self) -> None:
         """Delete them from table and cache; and from the cache again once that is final.
@@ -115,19 +112,21 @@ class LastSessions:
             raise Residue(f"{Session._meta.db_table}×{len(left)}")
 
 
-class _Mention:
-    """Tells whether a session's data speak of one of these members."""
+def _mention_of(members: Iterable[User]) -> "_Mention":
+    members = list(members)
+    return _Mention([member.pk for member in members], lambda: Traces(members))
 
-    def __init__(self, members: Iterable[User], traces: Traces | None = None) -> None:
-        self.members = list(members)
-        self.ids = {str(member.pk) for member in self.members}
+
+class _Mention:
+    """Tells whether a session's data speak of one of these members; their traces are put together when one is read."""
+
+    def __init__(self, ids: Iterable[int], traces: Callable[[], Traces]) -> None:
+        self.ids = set(map(str, ids))
         self._traces = traces
 
-    @property
+    @cached_property
     def traces(self) -> Traces:
-        """Tell what betrays them; put together when the first session is read."""
-        self._traces = self._traces or Traces(self.members)
-        return self._traces
+        return self._traces()
 
     def __call__(self, data: object) -> bool:
         words: list[str] = []

@@ -1,6 +1,7 @@
 """What each step of the purge does to a batch of closures that are locked for it; safe to repeat."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 
@@ -8,25 +9,56 @@ import structlog
 from django.db import connection
 
 from accounts.models import Closure, User
-from accounts.services import erasing, findings, ledger, receipts
+from accounts.models.closure import FILES
+from accounts.services import erasing, findings, ledger, receipts, residue
+from consent import inventory
 from consent.lookups import Among
 
-WRITTEN_AT_ONCE = 500  # receipts
+WRITTEN_AT_ONCE = 500
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
 
+# One statement each, whatever the number of closures.
+GO_ON = """
+    UPDATE accounts_closure AS closure
+    SET state = 'running', step = %s, attempts = 0, error = '', tally = done.tally
+    FROM jsonb_to_recordset(%s::jsonb) AS done (id bigint, tally jsonb) WHERE closure.id = done.id
+"""
+LET_GO = """
+    UPDATE accounts_closure AS closure
+    SET state = 'verifying', step = 'proof', attempts = 0, error = '', member_id = NULL, erased_at = %s,
+        tally = done.tally, traces = done.traces
+    FROM (SELECT unnest(%s::bigint[]) AS id, unnest(%s::jsonb[]) AS tally, unnest(%s::bytea[]) AS traces) AS done
+    WHERE closure.id = done.id
+"""
 FINISH = """
     UPDATE accounts_closure AS closure
-    SET state = 'done', step = '', attempts = 0, error = '', ended_at = %s,
-        tally = done.tally, receipt = done.receipt, signature = done.signature, signed_with = done.signed_with
-    FROM jsonb_to_recordset(%s::jsonb) AS done (id bigint, tally jsonb, receipt text, signature text, signed_with text)
-    WHERE closure.id = done.id AND closure.id = ANY(%s::bigint[])
+    SET state = 'done', step = '', attempts = 0, error = '', ended_at = %s, traces = NULL,
+        receipt = done.receipt, signature = done.signature, signed_with = done.signed_with
+    FROM jsonb_to_recordset(%s::jsonb) AS done (id bigint, receipt text, signature text, signed_with text)
+    WHERE closure.id = done.id
 """
 
 
 def members_of(batch: list[Closure]) -> list[User]:
     return [closure.member for closure in batch if closure.member is not None]
+
+
+def take_stock(batch: list[Closure]) -> None:
+    """Count what there is of each of them now; what earlier steps have deleted since it was counted stays counted."""
+    members = members_of(batch)
+    erasing.lock(members)
+    tallies = inventory.tallies(member_ids=[member.pk for member in members])
+    for closure in batch:
+        closure.tally = dict(Counter(closure.tally) | tallies[closure.member_id or 0])
+
+
+def go_on(batch: list[Closure], step: str) -> None:
+    """Write down which step is next for these closures."""
+    told = [{"id": closure.pk, "tally": closure.tally} for closure in batch]
+    with connection.cursor() as cursor:
+        cursor.execute(GO_ON, [step, json.dumps(told)])
 
 
 def _leave(batch: list[Closure], _now: datetime) -> None:
@@ -37,44 +69,81 @@ def _leave(batch: list[Closure], _now: datetime) -> None:
 
 
 def _remove_files(batch: list[Closure], _now: datetime) -> None:
-    erasing.remove_files(members_of(batch))
+    removed = erasing.remove_files(members_of(batch))
+    for closure in batch:
+        if files := removed.get(closure.member_id or 0):
+            closure.tally = closure.tally | {FILES: files}
 
 
 def _clear_caches(batch: list[Closure], _now: datetime) -> None:
     erasing.clear_caches(members_of(batch))
 
 
-def _finish(batch: list[Closure], now: datetime) -> None:
-    """Erase these members and verify it; what remains of each is a closure that names nobody."""
-    if any(closure.state == State.BLOCKED for closure in batch):
-        blocked = Closure.objects.filter(pk__among=Among([closure.pk for closure in batch]), state=State.BLOCKED)
-        blocked.update(state=State.VERIFYING)
+def _erase(batch: list[Closure], now: datetime) -> None:
+    """Erase these members; what remains of each is a closure that names nobody and, sealed, what to look for.
+
+    From here on nothing holds up the deletion any more: only the receipt waits for what the search finds.
+    """
     members = members_of(batch)
-    erased = erasing.erase_and_verify(members, findings.decided_of(batch))
-    ledger.record(ledger.entries(zip(batch, members, strict=True), contacts=erased.contacts, now=now))
-    findings.close_questions(closures=batch, now=now)
-    for start in range(0, len(batch), WRITTEN_AT_ONCE):
-        _prove(batch[start : start + WRITTEN_AT_ONCE], erased, now)
-    log.info("closure.done", closures=len(batch), rows=sum(tally.total() for tally in erased.tallies.values()))
+    sought = residue.Identifiers.of(members)
+    noted = ledger.entries(zip(batch, members, strict=True), contacts=sought.contacts, now=now)
+    _let_go(batch, sought, now)
+    erasing.erase(members)
+    erasing.remove_files(members)  # what was being written when the others went
+    ledger.record(noted)
 
 
-def _prove(batch: list[Closure], erased: erasing.Erased, now: datetime) -> None:
+def _let_go(batch: list[Closure], sought: residue.Identifiers, now: datetime) -> None:
+    """Take the members from their closures, and keep what to look for."""
+    seal = Closure._meta.get_field("traces").get_db_prep_save
+    ids = [closure.pk for closure in batch]
+    tallies = [json.dumps(closure.tally) for closure in batch]
+    traces = [seal(sought.to_json(closure.member_id or 0), connection) for closure in batch]
+    with connection.cursor() as cursor:
+        cursor.execute(LET_GO, [now, ids, tallies, traces])
+
+
+def _prove(batch: list[Closure], now: datetime) -> None:
+    """Search for whoever of these has been erased; write the receipts of all of whom nothing is left."""
+    ids = [closure.pk for closure in batch]
+    Closure.objects.filter(pk__among=Among(ids), state=State.BLOCKED).update(state=State.VERIFYING)
+    traces = residue.Traces(_kept_of(ids))
+    late = erasing.LateComers(traces)
+    late.forget()
+    scan = residue.search(traces)
+    late.verify()
+    undecided = scan.beyond(findings.decided_of(ids))
+    for closure in batch:
+        if closure.pk in undecided:
+            findings.ask(closure=closure, places=undecided[closure.pk], now=now)
+    clean = [pk for pk in ids if pk not in undecided]
+    findings.close_questions(closure_ids=clean, now=now)
+    for start in range(0, len(clean), WRITTEN_AT_ONCE):
+        _finish(clean[start : start + WRITTEN_AT_ONCE], scan, now)
+    log.info("closure.proven", closures=len(clean), waiting=len(undecided))
+
+
+def _kept_of(ids: list[int]) -> residue.Identifiers:
+    """Open what was kept of each closure, a few at a time."""
+    kept = Closure.objects.filter(pk__among=Among(ids)).values_list("pk", "traces")
+    return residue.Identifiers.kept((pk, traces or {}) for pk, traces in kept.iterator(WRITTEN_AT_ONCE))
+
+
+def _finish(ids: list[int], scan: residue.Scan, now: datetime) -> None:
     """Write the receipts of closures whose members are gone, and end them."""
     done = []
-    for closure in batch:
-        member_id = closure.member_id or 0
-        tally = erased.tallies[member_id]
-        receipts.issue(closure, member_id=member_id, tally=tally, scan=erased.scan, now=now)
-        written = {name: getattr(closure, name) for name in ("receipt", "signature", "signed_with")}
-        done.append({"id": closure.pk, "tally": tally, **written})
-        closure.receipt = ""  # thousands of them are not held until the last is written
+    for closure in Closure.objects.filter(pk__among=Among(ids)).only("number", "requested_at", "erased_at", "tally"):
+        receipts.issue(closure, scan=scan, now=now)
+        columns = {name: getattr(closure, name) for name in ("receipt", "signature", "signed_with")}
+        done.append({"id": closure.pk, **columns})
     with connection.cursor() as cursor:
-        cursor.execute(FINISH, [now, json.dumps(done), [closure.pk for closure in batch]])
+        cursor.execute(FINISH, [now, json.dumps(done)])
 
 
 WORK: dict[str, Work] = {
     Step.SESSIONS: _leave,
     Step.FILES: _remove_files,
     Step.CACHES: _clear_caches,
-    Step.ROWS: _finish,
+    Step.ROWS: _erase,
+    Step.PROOF: _prove,
 }

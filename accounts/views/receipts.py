@@ -17,7 +17,7 @@ from consent.asking import stays_open
 def receipt(request: HttpRequest, number: str) -> HttpResponse:
     """Show a receipt and whether its signature holds."""
     found = _receipt(number)
-    moments = {name: found.moment(name) for name in ("requested_at", "finished_at", "backups_until")}
+    moments = {name: found.moment(name) for name in ("requested_at", "erased_at", "finished_at", "backups_until")}
     return render(request, "accounts/receipt.html", {"receipt": found, "number": number, **moments})
 
 

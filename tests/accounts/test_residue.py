@@ -20,7 +20,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import services
-from accounts.models import Closure, Profile, User
+from accounts.models import Closure, Profile, ResidueFinding, User
 from accounts.services import residue
 from accounts.services.residue import caches, files, tables
 from consent.models import Acceptance
@@ -57,12 +57,13 @@ def purge(now) -> Closure:
 
 @pytest.fixture
 def goes(now):
-    """Prove that the closure is not done while something is there, and is done once it is taken away."""
+    """Prove that the member goes, that there is no receipt while something is there, and one once it is taken away."""
 
     def prove(place: str, take_away) -> None:
         waiting = purge(now)
-        assert (waiting.state, waiting.error) == ("verifying", f"Residue: {place}×1")
-        assert User.objects.filter(email=MAIL).exists()
+        assert (waiting.state, waiting.step, waiting.member, waiting.receipt) == ("held", "proof", None, "")
+        assert list(ResidueFinding.objects.values_list("place", "count")) == [(place, 1)]
+        assert not User.objects.filter(email=MAIL).exists()
         take_away()
         assert purge(waiting.next_attempt_at).state == "done"
 
@@ -173,7 +174,7 @@ def test_what_was_kept_of_each_member_finds_the_same_when_they_are_gone(lin):
     read = [residue.Traces([lin, twin])]
     Closure.objects.all().delete()
     User.objects.all().delete()
-    read.append(residue.Traces(sum(map(residue.Identifiers.from_json, kept, kept.values()), residue.Identifiers())))
+    read.append(residue.Traces(residue.Identifiers.kept(kept.items())))
     was, now = ({(i, of) for i, of in (*t.found_among(texts), *t.names_among([*texts, "林 巧稚"]))} for t in read)
     assert was == now
     assert len(was) == len(texts) + 1
@@ -321,10 +322,10 @@ def test_a_long_file_is_read_in_pieces_and_none_is_missed_or_made_up(lin, monkey
         write("a.txt", (f"{'字' * before},{text},{'字' * 300}").encode())
         scan = residue.Scan()
         files.search(traces, scan)
-        assert bool(scan.left) is is_there
+        assert bool(scan.found) is is_there
     write("a.txt", f"{'x' * before} {HOME} {'x' * 1000}".encode("utf-16"))
     files.search(traces, scan := residue.Scan())
-    assert scan.left[lin.pk] == {"media.content": 1}
+    assert scan.found[lin.pk] == {"media.content": 1}
 
 
 # ── Redis ──
@@ -361,7 +362,7 @@ def test_every_kind_of_value_is_searched(lin, client, kind):
     traces = residue.Traces([lin])
     KEEP[kind](client)
     caches.search(traces, scan := residue.Scan())
-    assert scan.left[lin.pk] == {client.place: 1}
+    assert scan.found[lin.pk] == {client.place: 1}
     assert scan.keys
 
 
@@ -373,8 +374,24 @@ def test_a_value_in_redis_keeps_a_closure_from_being_done(lin, goes):
 def test_a_redis_that_does_not_answer_lets_everybody_wait(lin, now, monkeypatch):
     monkeypatch.setattr(caches, "_databases", lambda: {"redis://127.0.0.1:1/0": "redis.cache"})
     waiting = purge(now)
-    assert (waiting.state, waiting.error) == ("verifying", "ConnectionError")
-    assert User.objects.filter(pk=lin.pk).exists()
+    assert (waiting.state, waiting.step, waiting.error) == ("verifying", "proof", "ConnectionError")
+    assert not User.objects.filter(pk=lin.pk).exists()
+    monkeypatch.undo()
+    assert purge(waiting.next_attempt_at).state == "done"
+
+
+def test_a_search_that_breaks_lets_everybody_wait_and_is_tried_once_a_sweep(lin, now, monkeypatch):
+    services.close_account(member=make_member(), now=now - timedelta(days=8))
+    searches = []
+
+    def break_down(*_args):
+        searches.append(1)
+        raise RecursionError(MAIL)
+
+    monkeypatch.setattr(files, "search", break_down)
+    services.purge_due(now=now)
+    assert set(Closure.objects.values_list("step", "error")) == {("proof", "Unsearchable: RecursionError")}
+    assert len(searches) == 1
 
 
 # ── A batch ──
@@ -385,7 +402,7 @@ def test_what_is_left_of_one_keeps_nobody_else_of_the_batch(lin, now):
     for member in (make_member(), make_member()):
         services.close_account(member=member, now=now - timedelta(days=8))
     assert services.purge_due(now=now) == 2
-    assert Closure.objects.get(state="verifying").error == "Residue: auth_group.name×1"
+    assert Closure.objects.get(state="held").findings.get().place == "auth_group.name"
 
 
 def test_a_thousand_are_looked_for_with_as_many_statements_as_one(lin):

@@ -44,8 +44,8 @@ def blocked(member=None, *, now, days=8, step="sessions", error="OperationalErro
 def in_state(state: str, *, now) -> Closure:
     closure = leaving(now=now)
     ours = Closure.objects.filter(pk=closure.pk)
-    for to in {"running": ["running"], "held": ["running", "held"]}.get(state, []):
-        ours.update(state=to, step="files")
+    for to in {"running": ["running"], "held": ["running", "verifying", "held"]}.get(state, []):
+        ours.update(state=to, step="files" if to == "running" else "proof")
     if state == "withdrawn":
         services.withdraw_closure(member=closure.member, now=now)
     if state == "done":
@@ -128,9 +128,12 @@ def test_a_pause_holds_a_sweep_that_has_begun_before_its_next_batch(now, monkeyp
         services.pause_purge(by=chief, reason="有人发现了问题", now=at)
 
     monkeypatch.setitem(purge.WORK, "rows", finish_one_and_press_the_switch)
-    assert services.purge_due(now=now) == 1
-    assert Closure.objects.filter(state="done").count() == 1
-    assert Closure.objects.filter(state="verifying", attempts=0).count() == 2
+    assert services.purge_due(now=now) == 0
+    assert Closure.objects.filter(state="verifying", step="proof", member=None).count() == 1
+    assert Closure.objects.filter(state="running", step="sessions", attempts=0).count() == 2
+    services.resume_purge(by=chief, now=now)
+    monkeypatch.setitem(purge.WORK, "rows", finish)
+    assert services.purge_due(now=now) == 3
 
 
 def test_the_days_of_the_promise_run_on_while_the_purge_is_held(now):

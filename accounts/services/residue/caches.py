@@ -51,15 +51,17 @@ def _batches(client: Any) -> Iterator[list[bytes]]:
 
 def _search(client: Any, keys: list[bytes], place: str, traces: Traces, scan: Scan) -> None:
     found: dict[bytes, set[int]] = {}
-    named: set[bytes] = set()
+    named: dict[bytes, set[int]] = {}
     for said in _grouped(_said(client, keys)):
         of, texts = [key for key, _text in said], [text for _key, text in said]
         for i, owners in traces.found_among(texts):
             found.setdefault(of[i], set()).update(owners)
-        named.update(of[i] for i, _owners in traces.names_among(texts))
+        for i, owners in traces.names_among(texts):
+            named.setdefault(of[i], set()).update(owners)
     for whose in found.values():
         scan.note(whose, place)
-    scan.names[place] += len(named)
+    for whose in named.values():
+        scan.note_names(whose, place)
 
 
 def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[bytes, str]]:

@@ -1,6 +1,5 @@
 """Searching every table of the database, ours or not: one statement a table, whatever the number of members."""
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from typing import Any
@@ -40,19 +39,20 @@ def search(traces: Traces, scan: Scan) -> None:
 
 
 def _search(table: Table, traces: Traces, scan: Scan) -> None:
-    found: dict[Any, set[tuple[int, int]]] = defaultdict(set)  # row -> column, member
+    found: set[tuple[Any, int, int]] = set()  # row, column, whose
+    named: set[tuple[Any, int, int]] = set()
     for rows in _suspects(table, traces):
         places, texts = _texts(rows, table.sealed)
         for i, owners in traces.found_among(texts):
-            key, column = places[i]
-            found[key].update((column, owner) for owner in owners)
-        if table.entry:
-            for _key, column in {places[i] for i, _owners in traces.names_among(texts)}:
-                scan.names[table.place(column)] += 1
-    others = _of_others(table.entry, found, traces.members)
-    for key, hits in found.items():
-        for column, owner in hits:
-            scan.note([owner], table.place(column), is_others=key in others)
+            found.update((*places[i], owner) for owner in owners)
+        for i, owners in traces.names_among(texts) if table.entry else ():
+            named.update((*places[i], owner) for owner in owners)
+    nobodys = _kept_of_nobody(table.entry, {key for key, _column, _owner in named})
+    betraying = {one for one in named if one[0] in nobodys}
+    for _key, column, owner in found | betraying:
+        scan.note([owner], table.place(column))
+    for _key, column, owner in named - betraying:
+        scan.note_names([owner], table.place(column))
 
 
 def _suspects(table: Table, traces: Traces) -> Iterator[list[tuple[Any, ...]]]:
@@ -110,13 +110,9 @@ def _text(value: bytes | memoryview, seal: SealedMixin | None) -> str:
     return bytes(value).decode(errors="replace")
 
 
-def _of_others(entry: inventory.Entry | None, keys: Collection[Any], leaving: Collection[int]) -> set[Any]:
-    """Keep the rows that another person owns: somebody with an account, or who wrote without one.
-
-    What members leave behind without their name is ours, and so is what belongs to nobody.
-    """
-    if entry is None or not keys:
+def _kept_of_nobody(entry: inventory.Entry | None, keys: Collection[Any]) -> set[Any]:
+    """Keep the rows that stay when their member goes, and whose member has gone."""
+    if entry is None or entry.deletes or not keys:
         return set()
-    rows = entry.model._base_manager.filter(pk__in=list(keys)).order_by()
-    owned = rows.values_list("pk", entry.path_to_member_id)
-    return {pk for pk, owner in owned if (owner not in leaving if owner is not None else entry.deletes)}
+    rows = entry.model._base_manager.filter(**{"pk__in": list(keys), f"{entry.path_to_member_id}__isnull": True})
+    return set(rows.values_list("pk", flat=True))

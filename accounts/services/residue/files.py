@@ -2,15 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from uuid import UUID
 
 from django.conf import settings
 
-from accounts.models import User
 from accounts.services.residue.scan import Scan
+from accounts.services.residue.spellings import Owners
 from accounts.services.residue.texts import BETWEEN
 from accounts.services.residue.traces import Traces
 
@@ -52,12 +51,16 @@ def _walk(folder: Path | str) -> Iterator["os.DirEntry[str]"]:
 
 def _search_names(entries: list["os.DirEntry[str]"], traces: Traces, scan: Scan) -> None:
     texts = [_readings_of(entry.name) for entry in entries]
+    for note, hits in ((scan.note, traces.found_among(texts)), (scan.note_names, traces.names_among(texts))):
+        for whose in _by_text(hits).values():
+            note(whose, NAMES)
+
+
+def _by_text(hits: Iterable[tuple[int, Owners]]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for i, owners in traces.found_among(texts):
+    for i, owners in hits:
         found.setdefault(i, set()).update(owners)
-    for i, whose in found.items():
-        scan.note(whose, NAMES, is_others=_is_others(entries[i], traces))
-    scan.names[NAMES] += len({i for i, _owners in traces.names_among(texts)})
+    return found
 
 
 def _readings_of(name: str) -> str:
@@ -70,12 +73,12 @@ def _readings_of(name: str) -> str:
 
 def _search_content(entry: "os.DirEntry[str]", traces: Traces, scan: Scan) -> None:
     whose: set[int] = set()
-    is_named = False
+    named: set[int] = set()
     for piece in _pieces(entry.path):
         whose.update(*(owners for _i, owners in traces.found_among([piece])))
-        is_named = is_named or next(traces.names_among([piece]), None) is not None
-    scan.note(whose, CONTENTS, is_others=bool(whose) and _is_others(entry, traces))
-    scan.names[CONTENTS] += is_named
+        named.update(*(owners for _i, owners in traces.names_among([piece])))
+    scan.note(whose, CONTENTS)
+    scan.note_names(named, CONTENTS)
 
 
 def _pieces(path: str) -> Iterator[str]:
@@ -96,13 +99,3 @@ def _pieces(path: str) -> Iterator[str]:
 def _encoding_of(path: str) -> str:
     with open(path, "rb") as file:
         return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-
-
-def _is_others(entry: "os.DirEntry[str]", traces: Traces) -> bool:
-    """Tell whether a file lies in the directory of a member who stays."""
-    prefix = Path(entry.path).relative_to(settings.MEDIA_ROOT).parts[0]
-    try:
-        owner = User.objects.filter(media_prefix=UUID(prefix)).exclude(pk__in=traces.members)
-    except ValueError:
-        return False
-    return owner.exists()

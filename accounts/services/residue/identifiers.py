@@ -30,9 +30,6 @@ class Identifiers:
     def __repr__(self) -> str:
         return "<Identifiers>"  # a traceback or a log that shows it names nobody
 
-    def __add__(self, others: "Identifiers") -> "Identifiers":
-        return Identifiers(*(getattr(self, of.name) + getattr(others, of.name) for of in fields(self)))
-
     @classmethod
     def of(cls, members: Iterable[User]) -> "Identifiers":
         """Read them from the rows of these members: the same few queries for any number."""
@@ -40,9 +37,13 @@ class Identifiers:
         return cls(_contacts(ids), _tokens(ids), _names(ids), [(pk, pk) for pk in ids])
 
     @classmethod
-    def from_json(cls, owner: int, said: Mapping[str, Iterable[Any]]) -> "Identifiers":
-        """Read what was kept of one member, who may be gone; `owner`: by which number it is to be reported."""
-        return cls(**{of.name: [(value, owner) for value in said.get(of.name, ())] for of in fields(cls)})
+    def kept(cls, of_each: Iterable[tuple[int, Mapping[str, Iterable[Any]]]]) -> "Identifiers":
+        """Read what was kept of members, who may be gone; each under the number by which it is to be reported."""
+        known = cls()
+        for owner, said in of_each:
+            for of in fields(cls):
+                getattr(known, of.name).extend((value, owner) for value in said.get(of.name, ()))
+        return known
 
     def to_json(self, owner: int) -> Said:
         """Write what is known of one of them, to be kept sealed and nowhere else."""
@@ -74,11 +75,10 @@ def _tokens(ids: list[int]) -> Pairs:
     slugs = list(Profile.objects.filter(member__pk__among=Among(ids)).values_list("slug", "member_id"))
     linked = list(SocialAccount.objects.filter(user__pk__among=Among(ids)).values_list("uid", "user_id"))
     of_closures = Closure.objects.live().filter(member__pk__among=Among(ids), traces__isnull=False)
-    kept = dict(of_closures.values_list("member_id", "traces"))
-    told = [(pk, tokens or []) for of in (kept, closing.traces(ids)) for pk, tokens in of.items()]
-    return (
-        own + slugs + linked + [(token, pk) for pk, tokens in told for token in tokens if len(token) >= SHORTEST_TOKEN]
-    )
+    kept: Any = of_closures.values_list("member_id", "traces")
+    told = [*((pk, said.get("tokens", ())) for pk, said in kept), *closing.traces(ids).items()]
+    given = [(token, pk) for pk, tokens in told for token in tokens if len(token) >= SHORTEST_TOKEN]
+    return own + slugs + linked + given
 
 
 def _names(ids: list[int]) -> Pairs:

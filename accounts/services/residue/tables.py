@@ -15,6 +15,8 @@ from consent.fields import SealedMixin, SubjectKey
 
 PAGES = 64  # of 8 KB
 LITTLE = 8 * 1024 * 1024  # bytes
+# What closures keep to look for, and by which number the ledger knows whom a restored backup has brought back.
+SOUGHT = {("accounts_closure", "traces"), ("accounts_erasure", "subject")}
 BESIDE, AFTER = "\x01", "\x02"  # between columns, and between rows; nothing sought goes across them
 # Every column that could show plain text: of text's kinds, of types that are written as text, lists of any.
 COLUMNS = """
@@ -86,13 +88,13 @@ def _models() -> dict[str, type[models.Model]]:
 def tables() -> Iterator[Table]:
     """List the tables from the catalogue, those that no model knows included; partitions one by one.
 
-    The one thing left out is by which random number a record knows its member, where the inventory declares that it
-    stays.
+    Left out is by which random number a record knows its member, where the inventory declares that it stays; and what
+    we keep on purpose to look for, which goes in its time.
     """
     with connection.cursor() as cursor:
         cursor.execute(COLUMNS)
         columns = cursor.fetchall()
-    left_out = set(_unlinked(inventory.entries()))
+    left_out = {*SOUGHT, *_unlinked(inventory.entries())}
     for named, of_table in groupby(columns, key=lambda row: row[:3]):
         table = Table(*named)
         table.columns = [row[3:] for row in of_table if not (table.is_ours and (table.name, row[3]) in left_out)]
