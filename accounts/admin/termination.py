@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from accounts import services
-from accounts.models import User
+from accounts.models import Closure, User
 from accounts.models.exclusion import YEARS
 
 MAY_TERMINATE = "accounts.terminate_user"
@@ -51,12 +51,19 @@ class TerminatingAdmin(ModelAdmin[Any]):
             raise PermissionDenied
         form = SureForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            closure = services.terminate(member=member, by=cast(User, request.user), now=timezone.now())
+            closure = self._end(request, member)
             self.log_change(request, closure, "因违规终止协议")
             messages.success(request, f"已终止，注销编号 {closure.number}。")
             return redirect("admin:accounts_user_changelist")
         context = {**self.admin_site.each_context(request), "title": "因违规终止协议", "member": member, "form": form}
         return TemplateResponse(request, "admin/accounts/terminate.html", {**context, "years": YEARS})
+
+    @staticmethod
+    def _end(request: HttpRequest, member: User) -> Closure:
+        try:
+            return services.terminate(member=member, by=cast(User, request.user), now=timezone.now())
+        except User.DoesNotExist as gone:  # purged in this very moment
+            raise Http404 from gone
 
 
 def _may(request: HttpRequest, member: User) -> bool:

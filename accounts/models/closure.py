@@ -70,6 +70,13 @@ class ClosureQuerySet(models.QuerySet["Closure"]):
         """Lock these rows; those that another worker holds are passed over."""
         return self.select_for_update(skip_locked=True, of=("self",))
 
+    def claimed_with_members(self) -> "ClosureQuerySet":
+        """Lock these rows and their members'; where somebody holds either, both are passed over.
+
+        Whoever changes their mind locks the member first: nobody may wait for a member while holding their closure.
+        """
+        return self.filter(member__closing_at__isnull=False).select_for_update(skip_locked=True)
+
 
 class Closure(models.Model):
     """One member leaving: asked for, cooling off, being purged, done; afterwards the proof, which names nobody."""

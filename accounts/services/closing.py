@@ -7,9 +7,9 @@ from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Alert, Closure, User
+from accounts.models import Alert, Closure, Message, User
 from accounts.services.alerts import alert_former, former_contacts
-from accounts.services.messages import notify
+from accounts.services.messages import notify, tell
 from accounts.services.sessions import sign_out_everywhere
 
 # 15 natural days are the promise; the days to change one's mind are a part of them.
@@ -44,23 +44,28 @@ def close_account(*, member: User, now: datetime) -> Closure:
         due_at = max(due_at, now + Alert.VALID)
     closure = Closure.objects.create(member=person, requested_at=now, due_at=due_at, next_attempt_at=due_at)
     alert_former(member=person, contacts=former, what=f"您的账号已申请注销，编号 {closure.number}", now=now)
-    _say_goodbye(person, closure, now=now)
     shut(person, now=now)
+    _say_goodbye(person, closure, now=now)
     return closure
 
 
 def shut(person: User, *, now: datetime) -> None:
-    """Let nobody use an account any more, on any device; its row is locked."""
+    """Let nobody use an account any more, on any device, and send it no more news; its row is locked.
+
+    News that a worker is handing over at this very moment may still arrive. Codes are not news, and neither are alerts:
+    their link is what stops a stranger's closing.
+    """
     person.closing_at = now
     person.save(update_fields=["closing_at"])
     sign_out_everywhere(member=person)
+    Message.objects.waiting().filter(member=person, template=Message.Template.NOTICE).delete()
 
 
 def _say_goodbye(member: User, closure: Closure, *, now: datetime) -> None:
     day = timezone.localtime(closure.due_at).strftime("%Y年%-m月%-d日 %H:%M")
     url = settings.SITE_URL + reverse("accounts:closing")
     text = f"您的账号已停用，注销编号 {closure.number}。{day}起删除您的信息；在那以前登录即可撤回：{url}"
-    notify(member=member, subject="您的账号已申请注销", text=text, now=now)
+    tell(member=member, subject="您的账号已申请注销", text=text, now=now)
 
 
 @transaction.atomic
@@ -111,8 +116,19 @@ def in_words(left: int) -> str:
 
 
 def _revocable(member: User) -> Closure:
-    """Lock a member's closure: the purge passes over locked rows, and whoever waits here sees what it decided."""
-    closure = Closure.objects.live().select_for_update(of=("self",)).filter(member=member).first()
+    """Lock a member and their closure; whoever waited for somebody else here sees what they decided."""
+    list(User.objects.select_for_update().filter(pk=member.pk).values_list("pk"))
+    closure = standing_closure(member)
     if closure is None or not closure.is_revocable:
         raise ClosureNotRevocable
     return closure
+
+
+def standing_closure(member: User) -> Closure | None:
+    """Return the closure of a member whose row is locked already: everybody locks that row first.
+
+    While it is, no purge begins. One that has begun holds its closure and comes to the member's row last, so it must
+    not be waited for: its closure is only read.
+    """
+    standing = Closure.objects.live().filter(member=member)
+    return standing.cooling().select_for_update(of=("self",)).first() or standing.first()

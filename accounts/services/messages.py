@@ -68,8 +68,11 @@ def notify(*, member: User, subject: str, text: str, now: datetime) -> Message |
 
     Who can be reached by neither is told nothing, and neither is who is leaving.
     """
-    if member.is_closing:
-        return None
+    return None if member.is_closing else tell(member=member, subject=subject, text=text, now=now)
+
+
+def tell(*, member: User, subject: str, text: str, now: datetime) -> Message | None:
+    """Tell a member of the end of their account itself, which they hear of even though they are leaving."""
     if member.phone and member.phone_verified:
         sms = Message.Channel.SMS
         return send_message(channel=sms, to=member.phone, subject=subject, body=text, member=member, now=now)

@@ -71,8 +71,8 @@ def _goes_on(end: float) -> bool:
 
 @transaction.atomic
 def _begin(now: datetime) -> int:
-    """Start on a batch; from here on nobody can withdraw."""
-    due = Closure.objects.cooling().due(now).claimed().values_list("pk", flat=True)
+    """Start on a batch; from here on nobody can withdraw. Whoever is about to is passed over."""
+    due = Closure.objects.cooling().due(now).claimed_with_members().values_list("pk", flat=True)
     return Closure.objects.filter(pk__among=Among(due[:BATCH])).update(state=State.RUNNING, step=Step.SESSIONS)
 
 

@@ -63,7 +63,7 @@ def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
 def _erase_and_undo(ids: list[int], now: datetime) -> tuple[list[Closure], dict[int, Places]]:
     """Erase a batch and search for it; return it with the places that somebody would have to decide about."""
     with briefly():
-        batch = list(_due(now).filter(pk__in=ids).claimed().select_related("member"))
+        batch = list(_due(now).filter(pk__in=ids).claimed_with_members().select_related("member"))
         owners = {closure.member_id: closure.pk for closure in batch}
         _bring_to_last_step(list(owners.values()))
         members = members_of(batch)

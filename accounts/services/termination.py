@@ -12,7 +12,7 @@ from accounts.models import Closure, Exclusion, User
 from accounts.models.exclusion import digest_of_contact
 from accounts.services import closing
 from accounts.services.linking import weixin_contact, weixin_of
-from accounts.services.messages import notify
+from accounts.services.messages import tell
 
 APPEAL = "/complaints/"
 TIME_TO_BE_TOLD = timedelta(days=1)  # the message is a row of the member, and goes with them
@@ -28,34 +28,45 @@ def terminate(*, member: User, by: User, now: datetime) -> Closure:
     """Close an account for good, without days to change one's mind; only digests under a key refuse its contacts.
 
     :raises NotTerminable: when the member is of the staff
+    :raises User.DoesNotExist: when they have been purged meanwhile
     """
     person = User.objects.select_for_update().get(pk=member.pk)
     if person.is_staff or person.is_superuser:
         raise NotTerminable
-    if not person.exclusions.exists():
-        Exclusion.objects.bulk_create(
-            Exclusion(digest=digest_of_contact(contact), member=person, decided_by=by, at=now)
-            for contact in _ways_in(person)
-        )
-    closure = _final_closure(person, now=now)
-    text = f"您的账号因违反服务协议被终止，明天删除。不服的，可以不登录提出申诉：{settings.SITE_URL}{APPEAL}"
-    notify(member=person, subject="您的账号已被终止", text=text, now=now)
+    standing = closing.standing_closure(person)
+    if standing is not None and (standing.is_final or person.exclusions.exists()):
+        return standing  # somebody was quicker
+    Exclusion.objects.bulk_create(
+        Exclusion(digest=digest_of_contact(contact), member=person, decided_by=by, at=now)
+        for contact in _ways_in(person)
+    )
+    closure = _final_closure(person, standing, now=now)
     closing.shut(person, now=now)
+    _tell_why(person, closure, now=now)
     log.info("member.terminated", closure=closure.pk)
     return closure
 
 
-def _final_closure(member: User, *, now: datetime) -> Closure:
-    """Make a closure that nobody can take back, or make the one that stands such a one."""
+def _final_closure(member: User, standing: Closure | None, *, now: datetime) -> Closure:
+    """Make a closure that nobody can take back, or make the one that stands such a one, if it has not begun."""
     due_at = now + TIME_TO_BE_TOLD
-    closure = Closure.objects.live().select_for_update(of=("self",)).filter(member=member).first()
-    if closure is None:
+    if standing is None:
         return Closure.objects.create(
             member=member, requested_at=now, due_at=due_at, next_attempt_at=due_at, is_final=True
         )
-    closure.is_final = True
-    closure.save(update_fields=["is_final"])
-    return closure
+    if standing.is_revocable:
+        standing.is_final = True
+        standing.due_at = standing.next_attempt_at = due_at
+        standing.save(update_fields=["is_final", "due_at", "next_attempt_at"])
+    return standing
+
+
+def _tell_why(member: User, closure: Closure, *, now: datetime) -> None:
+    """Tell a member that it is over and how to appeal, also one who was leaving anyway."""
+    day = timezone.localtime(closure.due_at).strftime("%Y年%-m月%-d日")
+    text = f"您的账号因违反服务协议被终止，{day}起删除您的信息，不能撤回，编号 {closure.number}。"
+    appeal = f"不服的，可以不登录提出申诉：{settings.SITE_URL}{APPEAL}"
+    tell(member=member, subject="您的账号已被终止", text=text + appeal, now=now)
 
 
 def _ways_in(member: User) -> set[str]:

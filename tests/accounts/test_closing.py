@@ -15,7 +15,7 @@ from django.urls import reverse
 from accounts import services
 from accounts.closing import Consequence
 from accounts.models import Closure, Message, User
-from tests.factories import make_case, make_member
+from tests.factories import make_case, make_member, make_staff
 
 pytestmark = pytest.mark.django_db
 
@@ -261,6 +261,27 @@ def test_nothing_is_sent_to_who_is_leaving(alice, now):
     services.close_account(member=alice, now=now)
     alice.refresh_from_db()
     assert services.notify(member=alice, subject="新课程", text="……", now=now) is None
+
+
+@pytest.mark.parametrize("by", ["member", "staff"])
+def test_news_that_waited_goes_with_the_account_and_what_is_about_the_closing_stays(alice, bob, now, by):
+    for member in (alice, bob):
+        services.notify(member=member, subject="新课程", text="新课程上线了", now=now)
+        services.alert(member=member, what="在新设备上登录", now=now)
+        services.send_confirmation_code(member=member, channel="mail", act="注销账号", now=now)
+    services.notify(member=alice, subject="已经发出", text="……", now=now)
+    Message.objects.filter(pk=Message.objects.latest("pk").pk).update(
+        sent_at=now, to=None, subject=None, body=None, params=None
+    )
+    if by == "member":
+        services.close_account(member=alice, now=now)
+    else:
+        services.terminate(member=alice, by=make_staff(), now=now)
+    waiting = list(Message.objects.waiting().filter(member=alice).order_by("pk"))
+    assert [message.template for message in waiting] == ["alert", "code", "notice"]
+    assert ("注销编号" if by == "member" else "被终止") in waiting[-1].body
+    assert Message.objects.filter(member=alice).exclude(sent_at=None).count() == 1
+    assert Message.objects.waiting().filter(member=bob).count() == 3
 
 
 def test_who_is_not_leaving_has_nothing_to_withdraw(door, alice, now):

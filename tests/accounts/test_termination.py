@@ -65,6 +65,20 @@ def test_doing_it_twice_or_while_they_leave_anyway_is_one(alice, officer, now):
     assert Closure.objects.get().is_final
 
 
+def test_who_was_leaving_anyway_is_told_and_goes_tomorrow_and_not_in_a_week(alice, officer, now):
+    goodbye = services.close_account(member=alice, now=now)
+    closure = services.terminate(member=alice, by=officer, now=now)
+    assert closure == goodbye
+    assert (closure.due_at, closure.next_attempt_at) == (now + timedelta(days=1), now + timedelta(days=1))
+    (told,) = Message.objects.filter(member=alice)
+    assert "违反服务协议被终止" in told.body
+    assert "/complaints/" in told.body
+    assert closure.number in told.body
+    services.terminate(member=alice, by=officer, now=now + timedelta(hours=12))
+    assert Message.objects.filter(member=alice).count() == 1
+    assert services.purge_due(now=now + timedelta(days=1)) == 1
+
+
 def test_nobody_with_powers_is_shown_out(officer, now):
     with pytest.raises(services.NotTerminable):
         services.terminate(member=make_staff(), by=officer, now=now)
