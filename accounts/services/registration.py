@@ -14,7 +14,7 @@ from consent import inventory
 from consent.models import Document
 from consent.services import Origin, accept
 
-UNPROVEN_KEPT = timedelta(days=1)
+UNPROVEN_KEPT = timedelta(days=7)
 JUST_JOINED = timedelta(hours=1)  # the browser one signs up with is not a new one
 
 
@@ -47,7 +47,7 @@ def drop_unproven_claims(*, email: str) -> None:
 
 
 def drop_unproven_members(*, now: datetime) -> int:
-    """Forget sign-ups that were begun yesterday and never finished."""
+    """Forget sign-ups that were begun a week ago and never finished."""
     return _forget(outdated_sign_ups(now)[:500])
 
 

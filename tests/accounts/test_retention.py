@@ -50,7 +50,7 @@ def one_of_each(member, documents, *, now) -> None:
     )
     beginner = make_member(email="beginner@example.com", agrees=False)
     EmailAddress.objects.create(user=beginner, email=beginner.email, verified=False, primary=True)
-    User.objects.filter(pk=beginner.pk).update(date_joined=now - timedelta(days=2))
+    User.objects.filter(pk=beginner.pk).update(date_joined=now - timedelta(days=8))
     services.send_message(channel="mail", to="x@example.com", body="…", now=now - timedelta(days=8))
     Session.objects.create(session_key="x" * 32, session_data="", expire_date=now - HOUR)
     gate = documents["gate"]
@@ -286,7 +286,7 @@ def test_the_page_tells_each_kind_its_clause_term_and_what_is_overdue_and_draws_
     assert "全部成功" in html
     oldest, error = "—", "—"
     assert lines(html)["访问记录"] == ["一2", "180 天", "3", "1", oldest, error]
-    assert lines(html)["没有完成的注册"][:2] == ["一1", "1 天"]
+    assert lines(html)["没有完成的注册"][:2] == ["一1", "7 天"]
     assert set(re.findall(r'<rect width="(\d+)"', html)) == {"100"}
 
 

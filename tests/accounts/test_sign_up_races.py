@@ -50,9 +50,9 @@ class Proving:
 @pytest.mark.parametrize("prove", [prove_number, prove_address])
 @pytest.mark.parametrize("sweep", ["by_age", "by_address"])
 def test_who_enters_the_code_in_the_moment_of_the_sweep_stays(now, prove, sweep):
-    member = make_member(date_joined=now - timedelta(days=2))
+    member = make_member(date_joined=now - timedelta(days=8))
     EmailAddress.objects.create(user=member, email=member.email, verified=False)
-    stale = make_member(date_joined=now - timedelta(days=2))
+    stale = make_member(date_joined=now - timedelta(days=8))
     EmailAddress.objects.create(user=stale, email=stale.email, verified=False)
     member.set_phone("+8613800138000", verified=False)
     member.save()

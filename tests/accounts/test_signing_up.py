@@ -317,13 +317,15 @@ def test_who_closed_the_page_signs_in_with_the_password_and_is_asked_for_a_new_c
     assert answer.url == reverse("accounts:me")
 
 
-def test_sign_ups_that_nobody_finished_are_forgotten_after_a_day(client, clock):
+def test_sign_ups_that_nobody_finished_are_forgotten_after_a_week(client, clock):
     from accounts import services
 
     sign_up(client)
     finished = make_member()
     assert services.drop_unproven_members(now=timezone.now()) == 0
-    clock.shift(25 * 3600)
+    clock.shift(6 * 86400)
+    assert services.drop_unproven_members(now=timezone.now()) == 0
+    clock.shift(86400 + 60)
     assert services.drop_unproven_members(now=timezone.now()) == 1
     assert list(User.objects.all()) == [finished]
     assert set(Evidence.objects.values_list("acceptance__subject__pk", flat=True)) == {finished.pk}
