@@ -15,7 +15,7 @@ from accounts.models.message import Message
 from accounts.models.partner import PartnerRecord
 from accounts.models.pause import PurgePause
 from accounts.models.profile import Audience, Profile
-from accounts.models.retention import RetentionRun
+from accounts.models.retention import RetentionAlarm, RetentionRun
 from accounts.models.user import User, UserManager, hash_of_phone
 from accounts.models.visit import Visit
 
@@ -34,6 +34,7 @@ __all__ = [
     "Profile",
     "PurgePause",
     "ResidueFinding",
+    "RetentionAlarm",
     "RetentionRun",
     "User",
     "UserManager",

@@ -50,3 +50,20 @@ class RetentionRun(models.Model):
     def of(self, label: str) -> dict[str, Any]:
         """Return what was written down of one kind; nothing of one that did not exist then."""
         return next((told for told in self.kinds if told["label"] == label), {})
+
+
+class RetentionAlarm(models.Model):
+    """One time that nothing was deleted as it should be for too long, and that somebody was told: once and no more."""
+
+    # The last run that succeeded before, which goes after 90 days; 0 when none ever did.
+    after_run = models.PositiveBigIntegerField("此前最后一次成功的到期删除", unique=True)
+    at = models.DateTimeField("报警时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "到期删除的报警"
+        default_permissions = ()
+
+    PersonalData = None
+
+    def __str__(self) -> str:
+        return f"到期删除的报警 #{self.pk}"

@@ -1,7 +1,7 @@
 """What can be done with a member: reach them, take them in, let them go."""
 
 from accounts.closing import NotYet
-from accounts.services.alarming import alarm_late_closures
+from accounts.services.alarming import alarm_late_closures, alarm_missed_retention
 from accounts.services.alerts import alert, alert_change
 from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
@@ -74,7 +74,6 @@ from accounts.services.restoring import NotErased, is_behind
 from accounts.services.restoring import reapply as reapply_erasures
 from accounts.services.retention import (
     LONGEST_WITHOUT,
-    alarm_missed_retention,
     failed_kinds,
     keep_terms,
     kinds,

@@ -1,18 +1,20 @@
-"""Telling those who answer for personal data that a closure is about to break its promise."""
+"""Telling those who answer for personal data that a promise breaks: of a closure, or of what has outlived its term."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from accounts.models import Closure, Message
+from accounts.models import Closure, Message, RetentionAlarm
 from accounts.services.closing import PROMISE, REMIND_BEFORE, days_left, in_words
 from accounts.services.colleagues import colleagues
 from accounts.services.messages import notify, send_message
+from accounts.services.retention import last_success, time_without_success
 
 MAY_ACT = "accounts.retry_closure"
+MAY_SEE_RUNS = "accounts.view_retentionrun"
 AT_ONCE = 100  # lines of one mail
 
 log = structlog.get_logger(__name__)
@@ -43,7 +45,12 @@ def _write(closures: list[Closure], now: datetime) -> None:
     subject = f"有注销即将违背 {PROMISE.days} 天的承诺"
     where = settings.SITE_URL + reverse("admin:accounts_closure_changelist")
     text = "\n".join([f"{subject}：", *(_line(closure, now) for closure in closures), where])
-    for person in colleagues(who_may=MAY_ACT):
+    _tell_colleagues(MAY_ACT, subject, text, now)
+
+
+def _tell_colleagues(who_may: str, subject: str, text: str, now: datetime) -> None:
+    """Mail everybody who may do something about it; who has no address gets an SMS."""
+    for person in colleagues(who_may=who_may):
         if person.email:
             headed, mail = f"【{settings.SITE_NAME}】{subject}", Message.Channel.MAIL
             send_message(channel=mail, to=person.email, subject=headed, body=text, member=person, now=now)
@@ -56,3 +63,27 @@ def _line(closure: Closure, now: datetime) -> str:
     time = in_words(days_left(closure, now=now))
     parts = [closure.number, closure.get_state_display(), closure.get_step_display(), closure.error, time]
     return "，".join(part for part in parts if part)
+
+
+@transaction.atomic
+def alarm_missed_retention(*, now: datetime) -> bool:
+    """Tell the log each time, and once whoever sees the runs, when nothing was deleted as it should be for 26 hours.
+
+    It is told anew only when a run has succeeded in between.
+    """
+    missed = time_without_success(now=now)
+    if missed is None:
+        return False
+    log.error("retention.missed", hours=int(missed / timedelta(hours=1)))
+    last = last_success()
+    _, is_news = RetentionAlarm.objects.get_or_create(after_run=last.pk if last else 0, defaults={"at": now})
+    if is_news:
+        _tell_of_missed(int(missed / timedelta(hours=1)), now)
+    return True
+
+
+def _tell_of_missed(hours: int, now: datetime) -> None:
+    subject = "到期的信息没有按时删除"
+    where = settings.SITE_URL + reverse("admin:accounts_retentionrun_changelist")
+    text = f"{subject}：{hours} 小时没有成功的到期删除。哪一类失败、各有多少逾期，见 {where}"
+    _tell_colleagues(MAY_SEE_RUNS, subject, text, now)

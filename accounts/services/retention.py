@@ -77,27 +77,23 @@ def _keep(kind: Kind, now: datetime, end: float) -> dict[str, Any]:
     return told
 
 
+def last_success() -> RetentionRun | None:
+    return RetentionRun.objects.successful().newest_first().defer("kinds").first()
+
+
 def time_without_success(*, now: datetime) -> timedelta | None:
     """Return for how long nothing was deleted as it should be, when that is longer than 26 hours.
 
     A portal that never did it has owed it since its first member came.
     """
-    last = RetentionRun.objects.successful().newest_first().values_list("started_at", flat=True).first()
-    since = last or User.objects.aggregate(first=Min("date_joined"))["first"] or now
+    last = last_success()
+    since = last.started_at if last else User.objects.aggregate(first=Min("date_joined"))["first"] or now
     return now - since if now - since > LONGEST_WITHOUT else None
 
 
 def failed_kinds() -> int:
     """Count the kinds that the last run did not get done."""
     return RetentionRun.objects.ended().newest_first().values_list("failures", flat=True).first() or 0
-
-
-def alarm_missed_retention(*, now: datetime) -> bool:
-    """Tell the log when nothing was deleted as it should be for 26 hours; the desk sees it by itself."""
-    missed = time_without_success(now=now)
-    if missed is not None:
-        log.error("retention.missed", hours=int(missed / timedelta(hours=1)))
-    return missed is not None
 
 
 # ── What has a term ──

@@ -243,6 +243,36 @@ def test_the_alarm_ends_with_the_next_success(alice, now):
     assert not tasks.alarm_missed_retention()
 
 
+def test_who_sees_the_runs_is_mailed_once_an_outage_and_not_every_hour(officer, alice, now):
+    make_staff(role="客服")
+    ran(at=now - 27 * HOUR)
+    ran(at=now - HOUR, failures=1)
+    for hours in range(3):
+        assert services.alarm_missed_retention(now=now + hours * HOUR)
+    (mail,) = Message.objects.all()
+    assert (mail.member, mail.channel, mail.to) == (officer, "mail", officer.email)
+    assert "27 小时没有成功的到期删除" in mail.body
+    assert RUNS in mail.body
+    ran(at=now + 4 * HOUR)
+    assert not services.alarm_missed_retention(now=now + 5 * HOUR)
+    assert services.alarm_missed_retention(now=now + 31 * HOUR)
+    assert Message.objects.count() == 2
+
+
+def test_it_is_told_once_too_when_it_was_never_done(officer, now):
+    for hours in (27, 28, 51):
+        assert services.alarm_missed_retention(now=now + hours * HOUR)
+    assert Message.objects.count() == 1
+
+
+@pytest.mark.processes
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_tell_it_once(officer, now):
+    ran(at=now - 27 * HOUR)
+    assert in_parallel(*[lambda: services.alarm_missed_retention(now=now)] * 2) == [True, True]
+    assert Message.objects.count() == 1
+
+
 # ── The desk ──
 
 

@@ -9,7 +9,8 @@ from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
-from accounts.services import deliver_due_messages, send_message
+from accounts.models import RetentionRun
+from accounts.services import deliver_due_messages, keep_terms, send_message
 from config import health
 from config.cache import ForgivingRedisCache
 from config.tasks import heartbeat
@@ -29,7 +30,7 @@ def test_everything_works_when_clock_and_worker_have_a_pulse(client):
     answer = client.get("/readyz")
     assert answer.json() == {
         "status": "ok",
-        "parts": {"database": "ok", "ledger": "ok", "redis": "ok", "jobs": "ok", "messages": "ok"},
+        "parts": {"database": "ok", "ledger": "ok", "redis": "ok", "jobs": "ok", "messages": "ok", "retention": "ok"},
     }
     assert "no-store" in answer["Cache-Control"]
 
@@ -47,6 +48,7 @@ def test_no_pulse_for_a_minute_is_down(client, age):
         "redis": "ok",
         "jobs": "no pulse of clock and worker",
         "messages": "ok",
+        "retention": "ok",
     }
 
 
@@ -55,6 +57,17 @@ def test_a_message_that_nobody_takes_up_is_told(client, now):
     assert client.get("/readyz").json()["parts"]["messages"] == "nobody sends messages"
     deliver_due_messages(channel="mail", now=now)
     assert client.get("/readyz").json()["parts"]["messages"] == "ok"
+
+
+def test_deletions_that_nobody_did_are_told_and_turn_no_member_away(client, now):
+    heartbeat()
+    RetentionRun.objects.create(started_at=now - timedelta(hours=30), ended_at=now - timedelta(hours=30))
+    RetentionRun.objects.create(started_at=now - timedelta(hours=6))
+    answer = client.get("/readyz")
+    assert answer.json()["parts"]["retention"] == "nothing outlived was deleted for 30 hours"
+    assert (answer.status_code, answer.json()["status"]) == (200, "ok")
+    keep_terms(now=now)
+    assert client.get("/readyz").json()["parts"]["retention"] == "ok"
 
 
 def test_a_hung_redis_is_named_within_two_seconds(client, monkeypatch):
