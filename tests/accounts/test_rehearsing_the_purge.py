@@ -36,7 +36,7 @@ def member_with_everything(word: str) -> User:
 
 def rehearsed() -> str:
     out = StringIO()
-    call_command("rehearse_purge", stdout=out)
+    call_command("purge", dry_run=True, stdout=out)
     return out.getvalue()
 
 
@@ -111,7 +111,7 @@ def test_what_would_fail_is_named_by_number_and_kind_and_the_others_are_counted(
         leaving(make_member(), now=now)
     out = StringIO()
     with pytest.raises(CommandError) as refusal:
-        call_command("rehearse_purge", stdout=out)
+        call_command("purge", dry_run=True, stdout=out)
     assert f"{closure.number}：Residue: account_emailaddress.email×1" in str(refusal.value)
     assert alice.email not in str(refusal.value)
     assert "演练了 2 件" in out.getvalue()
@@ -127,9 +127,34 @@ def test_a_paused_purge_can_be_rehearsed(alice, now):
 
 def test_the_help_says_what_is_left_alone(capsys):
     with pytest.raises(SystemExit):
-        call_command("rehearse_purge", "--help")
+        call_command("purge", "--help")
     told = "".join(capsys.readouterr().out.split())
     assert "不碰文件、缓存和支付渠道" in told
+
+
+def purged() -> str:
+    out = StringIO()
+    call_command("purge", stdout=out)
+    return out.getvalue()
+
+
+def test_without_dry_run_it_is_carried_out_and_counted(alice, bob, now):
+    closure = leaving(alice, now=now)
+    leaving(bob, now=now, days=1)
+    assert "办完了 1 件到期的注销，还有 0 件到期的没有办完" in purged()
+    closure.refresh_from_db()
+    assert closure.state == "done"
+    assert list(User.objects.all()) == [bob]
+    assert "办完了 0 件" in purged()
+
+
+def test_it_says_what_is_left_and_that_the_purge_is_paused(alice, now):
+    leaving(alice, now=now)
+    services.pause_purge(by=make_member(is_staff=True), reason="存储故障", now=now)
+    said = purged()
+    assert "办完了 0 件到期的注销，还有 1 件到期的没有办完" in said
+    assert "删除已在后台暂停" in said
+    assert User.objects.filter(pk=alice.pk).exists()
 
 
 @pytest.mark.processes
