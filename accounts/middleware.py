@@ -21,18 +21,18 @@ LONGEST_LIMIT = 60  # seconds that any of `ACCOUNT_RATE_LIMITS` counts, except w
 
 
 # Where staff sign in and look after it, and what can be read without a member's data.
-OPEN_WHILE_BEHIND = ("/admin/", "/account/login/", "/account/logout/", "/account/2fa/", "/account/reauthenticate/")
+OPEN_WHILE_CLOSED = ("/admin/", "/account/login/", "/account/logout/", "/account/2fa/", "/account/reauthenticate/")
 
 
 class RestoreGuardMiddleware:
-    """Close the site to members while a restored database has people in it who had gone."""
+    """Close the site to members while a restored database has people in it who had gone, or nobody can know."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        is_open = request.path.startswith((*OPEN_WHILE_BEHIND, "/healthz", "/readyz", "/receipts/"))
-        if is_open or not services.is_behind():
+        is_open = request.path.startswith((*OPEN_WHILE_CLOSED, "/healthz", "/readyz", "/receipts/"))
+        if is_open or not services.is_closed():
             return self.get_response(request)
         return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "600"})
 

@@ -11,13 +11,17 @@ from consent.turns import one_at_a_time
 @shared_task
 def deliver_due_sms(**_later: object) -> int:
     """Send the SMS that are due."""
-    return services.deliver_due_messages(channel=Message.Channel.SMS, now=timezone.now())
+    return services.deliver_due_messages(
+        channel=Message.Channel.SMS, now=timezone.now(), is_closed=services.is_closed()
+    )
 
 
 @shared_task
 def deliver_due_mail(**_later: object) -> int:
     """Send the mail that is due."""
-    return services.deliver_due_messages(channel=Message.Channel.MAIL, now=timezone.now())
+    return services.deliver_due_messages(
+        channel=Message.Channel.MAIL, now=timezone.now(), is_closed=services.is_closed()
+    )
 
 
 @shared_task
@@ -37,6 +41,12 @@ def write_ledger(**_later: object) -> int:
 def alarm_late_closures(**_later: object) -> int:
     """Raise the alarm over closures whose promise ends within two days."""
     return services.alarm_late_closures(now=timezone.now())
+
+
+@shared_task
+def alarm_unwritten_erasures(**_later: object) -> int:
+    """Raise the alarm over erasures that do not get into the ledger."""
+    return services.alarm_unwritten_erasures(now=timezone.now())
 
 
 @shared_task

@@ -21,6 +21,7 @@ BEAT_SCHEDULE: dict[str, float] = {
     "accounts.tasks.purge_due_accounts": 10,
     "accounts.tasks.write_ledger": 2,
     "accounts.tasks.alarm_late_closures": 3600,
+    "accounts.tasks.alarm_unwritten_erasures": 300,
     "accounts.tasks.build_due_exports": 1,
     "accounts.tasks.delete_outlived_rows": 3600,
     "accounts.tasks.alarm_missed_retention": 3600,
@@ -37,19 +38,26 @@ BEAT_SCHEDULE: dict[str, float] = {
     "complaints.tasks.alarm_overdue_cases": 600,
 }
 
-RUNS_ANYWAY = {"config.tasks.heartbeat"}
+RUNS_ANYWAY = {
+    "config.tasks.heartbeat",
+    "accounts.tasks.deliver_due_sms",
+    "accounts.tasks.deliver_due_mail",
+    "accounts.tasks.alarm_unwritten_erasures",
+}
 
 
 class PortalTask(Task):
-    """A task that does nothing while a restored database is behind its ledger: it would write to people who had gone.
+    """A task that does nothing while the site is closed, because a restored database has people in it who had gone.
 
-    Whatever is due stays due; the next beat finds it.
+    Nearly all would act on what was undone: write to them, charge them, erase who had changed their mind. Whatever is
+    due stays due; the next beat finds it. What staff need to open the site again runs on: the pulse, the alarm about
+    the ledger, which goes to them, and the delivery, which by itself passes over everybody who is not of the staff.
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from accounts.services import is_behind
+        from accounts.services import is_closed
 
-        return None if self.name not in RUNS_ANYWAY and is_behind() else super().__call__(*args, **kwargs)
+        return None if self.name not in RUNS_ANYWAY and is_closed() else super().__call__(*args, **kwargs)
 
 
 app = Celery("portal", broker=settings.REDIS_URL, task_cls=PortalTask)

@@ -13,12 +13,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import Message
-from accounts.services import is_behind, time_without_success
+from accounts.services import Standing, standing, time_without_success, unwritten_for
 from config.tasks import PULSE
 
 PATIENCE = 1.0  # seconds for all probes together
 PULSE_IS_OLD_AFTER = 60.0
 SENT_WITHIN = timedelta(minutes=1)
+NOT_GOOD = {Standing.BEHIND: "erasures must be reapplied", Standing.DAMAGED: "ledger is damaged"}
 
 
 class Down(Exception):
@@ -65,10 +66,12 @@ def _database() -> None:
 
 
 def _ledger() -> None:
-    """Look whether the database was restored from before erasures that the ledger knows."""
+    """Look whether the database knows what its ledger knows, and whether what happens is still written down there."""
     try:
-        if is_behind():
-            raise Down("erasures must be reapplied")
+        if said := NOT_GOOD.get(standing()):
+            raise Down(said)
+        if late := unwritten_for(now=timezone.now()):
+            raise Down(f"nothing is written into the ledger for {int(late / timedelta(minutes=1))} minutes")
     finally:
         connection.close()
 

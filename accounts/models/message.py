@@ -32,6 +32,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Keep what should be sent now: what is soon too late first, so that a code never waits behind notices."""
         return self.waiting().filter(next_attempt_at__lte=now).order_by("expires_at", "next_attempt_at", "pk")
 
+    def to_staff_just_now(self, now: datetime) -> "MessageQuerySet":
+        """Keep what staff have asked for a moment ago, or must hear now.
+
+        A restored backup brings messages back that had reached people long ago; those are older.
+        """
+        return self.filter(member__is_staff=True, created_at__gt=now - Message.JUST_NOW)
+
     def to_destination(self, to: str, *, channel: str, since: datetime) -> "MessageQuerySet":
         return self.filter(to_hash=hash_of_destination(to), channel=channel, created_at__gt=since)
 
@@ -44,6 +51,7 @@ class Message(models.Model):
     """One mail or SMS to one destination."""
 
     KEPT = timedelta(days=7)
+    JUST_NOW = timedelta(minutes=30)
     # What a variable of a template may be, at Aliyun: https://help.aliyun.com/document_detail/108253.html
     LONGEST_PARAM = 35
 

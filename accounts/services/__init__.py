@@ -1,7 +1,13 @@
 """What can be done with a member: reach them, take them in, let them go."""
 
 from accounts.closing import NotYet
-from accounts.services.alarming import alarm_late_closures, alarm_missed_retention
+from accounts.services.alarming import (
+    LEDGER_PATIENCE,
+    alarm_late_closures,
+    alarm_missed_retention,
+    alarm_unwritten_erasures,
+    unwritten_for,
+)
 from accounts.services.alerts import alert, alert_change
 from accounts.services.avatar import avatar_of, remove_avatar, save_avatar, show_avatar_to
 from accounts.services.closing import (
@@ -34,6 +40,8 @@ from accounts.services.exporting import (
 )
 from accounts.services.findings import MAY_DECIDE, AlreadyDecided, NotADecision, decide_finding
 from accounts.services.keys import may_remove_key
+from accounts.services.ledger import LedgerDamaged
+from accounts.services.ledger import rebuild as rebuild_ledger
 from accounts.services.ledger import write as write_ledger
 from accounts.services.linking import (
     WEIXIN,
@@ -59,6 +67,8 @@ from accounts.services.messages import (
 from accounts.services.partners import Imported, NotImportable, forget_partner_record, import_records, read_table
 from accounts.services.profile import NameNeedsConsent, hide_name, may_publish_name, profile_of, save_profile
 from accounts.services.purge import purge_due
+from accounts.services.reapplying import NotErased, Reapplied
+from accounts.services.reapplying import reapply as reapply_erasures
 from accounts.services.receipts import read as read_receipt
 from accounts.services.registration import (
     JUST_JOINED,
@@ -70,8 +80,7 @@ from accounts.services.registration import (
 )
 from accounts.services.rehearsal import Rehearsal, rehearse_purge
 from accounts.services.residue import Residue
-from accounts.services.restoring import NotErased, is_behind
-from accounts.services.restoring import reapply as reapply_erasures
+from accounts.services.restoring import Standing, is_closed, look_again, problems, standing
 from accounts.services.retention import (
     LONGEST_WITHOUT,
     failed_kinds,
@@ -86,6 +95,7 @@ from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
     "JUST_JOINED",
+    "LEDGER_PATIENCE",
     "LONGEST_WITHOUT",
     "MAY_APPROVE",
     "MAY_DECIDE",
@@ -104,6 +114,7 @@ __all__ = [
     "HasAnotherWeixin",
     "Imported",
     "LastWayIn",
+    "LedgerDamaged",
     "LinkIsSpent",
     "LinkedAlready",
     "LinkedToAnother",
@@ -115,12 +126,15 @@ __all__ = [
     "NotTerminable",
     "NotYet",
     "OwnProposal",
+    "Reapplied",
     "Rehearsal",
     "Residue",
     "Seen",
+    "Standing",
     "TooManyExports",
     "alarm_late_closures",
     "alarm_missed_retention",
+    "alarm_unwritten_erasures",
     "alert",
     "alert_change",
     "alert_of",
@@ -151,11 +165,12 @@ __all__ = [
     "hold_contact",
     "hold_weixin",
     "import_records",
-    "is_behind",
+    "is_closed",
     "keep_terms",
     "kinds",
     "link_weixin",
     "lock",
+    "look_again",
     "may_not_join",
     "may_publish_name",
     "may_remove_key",
@@ -165,12 +180,14 @@ __all__ = [
     "note_visit",
     "notify",
     "pause_purge",
+    "problems",
     "profile_of",
     "propose_disclosure",
     "purge_due",
     "read_receipt",
     "read_table",
     "reapply_erasures",
+    "rebuild_ledger",
     "register",
     "rehearse_purge",
     "remove_avatar",
@@ -184,9 +201,11 @@ __all__ = [
     "send_message",
     "show_avatar_to",
     "sign_out_everywhere",
+    "standing",
     "terminate",
     "time_without_success",
     "unlink_weixin",
+    "unwritten_for",
     "weixin_contact",
     "weixin_of",
     "withdraw_closure",

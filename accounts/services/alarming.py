@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from accounts.models import Closure, Message, RetentionAlarm
+from accounts.models import Closure, Erasure, Message, RetentionAlarm
 from accounts.services.closing import PROMISE, REMIND_BEFORE, days_left, in_words
 from accounts.services.colleagues import colleagues
 from accounts.services.messages import notify, send_message
@@ -15,6 +15,7 @@ from accounts.services.retention import last_success, time_without_success
 
 MAY_ACT = "accounts.retry_closure"
 MAY_SEE_RUNS = "accounts.view_retentionrun"
+LEDGER_PATIENCE = timedelta(minutes=10)
 AT_ONCE = 100  # lines of one mail
 
 log = structlog.get_logger(__name__)
@@ -43,9 +44,12 @@ def _alarm_some(now: datetime) -> int:
 
 def _write(closures: list[Closure], now: datetime) -> None:
     subject = f"有注销即将违背 {PROMISE.days} 天的承诺"
+    _tell_officers(subject, [f"{subject}：", *(_line(closure, now) for closure in closures)], now=now)
+
+
+def _tell_officers(subject: str, lines: list[str], *, now: datetime) -> None:
     where = settings.SITE_URL + reverse("admin:accounts_closure_changelist")
-    text = "\n".join([f"{subject}：", *(_line(closure, now) for closure in closures), where])
-    _tell_colleagues(MAY_ACT, subject, text, now)
+    _tell_colleagues(MAY_ACT, subject, "\n".join([*lines, where]), now)
 
 
 def _tell_colleagues(who_may: str, subject: str, text: str, now: datetime) -> None:
@@ -87,3 +91,27 @@ def _tell_of_missed(hours: int, now: datetime) -> None:
     where = settings.SITE_URL + reverse("admin:accounts_retentionrun_changelist")
     text = f"{subject}：{hours} 小时没有成功的到期删除。哪一类失败、各有多少逾期，见 {where}"
     _tell_colleagues(MAY_SEE_RUNS, subject, text, now)
+
+
+def unwritten_for(*, now: datetime) -> timedelta | None:
+    """Return for how long something is not in the ledger, when that is longer than ten minutes."""
+    late = Erasure.objects.waiting_since(now - LEDGER_PATIENCE).order_by("at").values_list("at", flat=True).first()
+    return now - late if late else None
+
+
+@transaction.atomic
+def alarm_unwritten_erasures(*, now: datetime) -> int:
+    """Tell the officers, and the log, once of whatever does not get into the ledger; return how much that is.
+
+    A backup that is restored now would bring those members back, and nobody would know.
+    """
+    late = Erasure.objects.waiting_since(now - LEDGER_PATIENCE).filter(alarmed_at=None).order_by("at", "pk")
+    rows = list(late.select_for_update(skip_locked=True))
+    if not rows:
+        return 0
+    minutes = int((now - rows[0].at) / timedelta(minutes=1))
+    said = f"{len(rows)} 件注销的结果没有写进删除账本，最早的一件已经 {minutes} 分钟"
+    _tell_officers("删除账本写不进去", [f"{said}。请技术人员检查 LEDGER_DIR 能否写入。"], now=now)
+    Erasure.objects.filter(pk__in=[row.pk for row in rows]).update(alarmed_at=now)
+    log.error("ledger.unwritten", count=len(rows), minutes=minutes)
+    return len(rows)

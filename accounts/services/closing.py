@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Alert, Closure, Message, User
 from accounts.services.alerts import alert_former, former_contacts
+from accounts.services.ledger import note_withdrawal
 from accounts.services.messages import notify, tell
 from accounts.services.sessions import sign_out_everywhere
 
@@ -80,6 +81,7 @@ def withdraw_closure(*, member: User, now: datetime) -> Closure:
     closure.save(update_fields=["state", "ended_at"])
     User.objects.filter(pk=member.pk).update(closing_at=None)
     member.closing_at = None
+    note_withdrawal(closure, member=member, now=now)
     text = f"您撤回了注销（编号 {closure.number}），账号恢复如前。如果不是您本人操作，请立即登录并修改密码。"
     notify(member=member, subject="您的账号已恢复", text=text, now=now)
     return closure

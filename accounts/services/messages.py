@@ -97,22 +97,25 @@ def capped_until(*, to: str, now: datetime, spared: int = 0, alerts: bool = Fals
     return next((at + timedelta(days=1) for at in nth_last), None)
 
 
-def deliver_due_messages(*, channel: str, now: datetime) -> int:
+def deliver_due_messages(*, channel: str, now: datetime, is_closed: bool = False) -> int:
     """Send what is due on a channel, batch by batch, and return how many rows were taken up.
+
+    While the site `is_closed` after a restore only staff are written to, so that they can sign in and mend it:
+    everybody else would be told of what was undone, or be somebody who had gone.
 
     One sender a channel: a mail server that hangs keeps one worker waiting, never all of them.
     """
     taken, until = 0, monotonic() + LONGEST_RUN
     with turn(f"accounts.messages.{channel}") as goes_on:
         while goes_on:
-            batch = _deliver_batch(channel=channel, now=now)
+            batch = _deliver_batch(channel=channel, now=now, is_closed=is_closed)
             taken += batch
             goes_on = batch == BATCH and monotonic() < until
     return taken
 
 
-def _deliver_batch(*, channel: str, now: datetime) -> int:
-    claimed = _claim(channel=channel, now=now)
+def _deliver_batch(*, channel: str, now: datetime, is_closed: bool) -> int:
+    claimed = _claim(channel=channel, now=now, is_closed=is_closed)
     for row, outcome in zip(claimed, _send_side_by_side(claimed, now=now), strict=True):
         _record(row, outcome, now=now)
     return len(claimed)
@@ -135,10 +138,11 @@ EXPIRED = Outcome(error="Expired", final=True)
 NOT_READ = Outcome(error="Unreadable")
 
 
-def _claim(*, channel: str, now: datetime) -> list[Message]:
+def _claim(*, channel: str, now: datetime, is_closed: bool) -> list[Message]:
     """Take a batch and push its next attempt behind the lease, so that no lock is held while the network is asked."""
     with transaction.atomic():
         due = Message.objects.due(now).filter(channel=channel).defer(*CONTENT)
+        due = due.to_staff_just_now(now) if is_closed else due
         rows = list(due.select_for_update(skip_locked=True, of=("self",))[:BATCH])
         ids = [row.pk for row in rows]
         Message.objects.filter(pk__in=ids).update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1)

@@ -49,7 +49,12 @@ class Receipt:
 
 
 def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
-    """Write and sign the receipt of a closure whose scan found nothing; the caller saves it in that transaction."""
+    """Write and sign the receipt of a closure whose scan found nothing; the caller saves it in that transaction.
+
+    One that the ledger has given back after a restore stays as its member saved it.
+    """
+    if closure.receipt:
+        return
     erased_at = closure.erased_at or now
     content = {
         "format": FORMAT,

@@ -1,22 +1,24 @@
 """A database that is behind its ledger: closed to members until those who had gone are gone again."""
 
 import time
-from datetime import datetime
+from enum import Enum
 
 import structlog
-from django.db import Error, transaction
+from django.db import Error
+from django.utils import timezone
 
-from accounts.models import Closure, Erasure, PurgePause, User
-from accounts.services import ledger, purge
-from accounts.services.sessions import sign_out_everywhere
+from accounts.services import ledger
 
 LOOKED_AT_EVERY = 60.0  # seconds, in each process
 log = structlog.get_logger(__name__)
-State = Closure.State
 
 
-class NotErased(Exception):
-    """Somebody who had gone could not be erased again; says how many, and what holds them up."""
+class Standing(Enum):
+    """How the database stands to its ledger."""
+
+    GOOD = "good"
+    BEHIND = "behind"  # it has forgotten what the ledger knows
+    DAMAGED = "damaged"  # nobody can tell whether it has
 
 
 class _Guard:
@@ -24,81 +26,45 @@ class _Guard:
 
     def __init__(self) -> None:
         self.looked_at: float | None = None
-        self.behind = 0
+        self.found = ledger.Comparison()
 
-    def look(self) -> int:
+    def look(self) -> ledger.Comparison:
         if self.looked_at is None or time.monotonic() - self.looked_at > LOOKED_AT_EVERY:
-            self.behind, self.looked_at = self._count(), time.monotonic()
-        return self.behind
+            self.found, self.looked_at = self._compare(), time.monotonic()
+        return self.found
 
-    def _count(self) -> int:
+    def _compare(self) -> ledger.Comparison:
         try:
-            behind = len(ledger.missing())
+            found = ledger.compare(now=timezone.now())
         except Error:
-            return self.behind  # nobody is served without a database anyway
-        if behind:
-            log.error("ledger.ahead", missing=behind)
-        return behind
+            return self.found  # nobody is served without a database anyway
+        if found.damage:
+            log.error("ledger.damaged", damage=found.damage)
+        elif found.missing:
+            log.error("ledger.ahead", missing=len(found.missing))
+        return found
 
 
 _guard = _Guard()
 
 
-def is_behind() -> bool:
-    """Tell whether the database has forgotten erasures that the ledger knows."""
-    return _guard.look() > 0
+def standing() -> Standing:
+    """Tell how the database stands to its ledger; whatever is not good closes the site to members."""
+    found = _guard.look()
+    return Standing.DAMAGED if found.damage else Standing.BEHIND if found.missing else Standing.GOOD
+
+
+def is_closed() -> bool:
+    """Tell whether somebody may be here who had gone, or nobody knows."""
+    return standing() is not Standing.GOOD
+
+
+def problems() -> tuple[int, list[str]]:
+    """Return how many lines of the ledger the database does not know, and what is wrong with the ledger itself."""
+    found = _guard.look()
+    return len(found.missing), found.damage
 
 
 def look_again() -> None:
     """Compare anew at the next question."""
     _guard.looked_at = None
-
-
-def reapply(*, now: datetime) -> int:
-    """Erase once more, by the same purge and with the same numbers, everybody whom a restored backup brought back.
-
-    Safe to repeat: what is done already is in the database then.
-
-    :returns: how many erasures the database knows again
-    :raises NotErased: when some could not be carried out; the site stays closed
-    """
-    told = ledger.missing()
-    for line in told:
-        _bring_back(line, now=now)
-    while purge.purge_due(now=now):
-        pass
-    ledger.write()
-    look_again()
-    if left := ledger.missing():
-        held = Closure.objects.filter(number__in=[line.number for line in left]).values_list("state", "step", "error")
-        pause = "；删除已暂停，请先在后台继续" if PurgePause.objects.standing().exists() else ""
-        raise NotErased(f"{len(left)} 个账号没有删完：{sorted(set(held))}{pause}")
-    return len(told)
-
-
-@transaction.atomic
-def _bring_back(line: ledger.Line, *, now: datetime) -> None:
-    """Have a line carried out by the purge; somebody whom the backup does not know needs no more than their row."""
-    ledger.forget_messages(line)
-    member = User.objects.select_for_update().filter(subject=line.subject).first()
-    if member is None:
-        Erasure.objects.get_or_create(
-            subject=line.subject,
-            defaults={
-                "sequence": line.sequence,
-                "number": line.number,
-                "contacts": line.contacts,
-                "steps": line.steps,
-                "at": line.at,
-            },
-        )
-        return
-    closure = Closure.objects.live().filter(member=member).first() or _closed_again(member, line, now=now)
-    Closure.objects.filter(pk=closure.pk).update(next_attempt_at=now)
-
-
-def _closed_again(member: User, line: ledger.Line, *, now: datetime) -> Closure:
-    """Close an account that the backup knows from before its member asked."""
-    User.objects.filter(pk=member.pk).update(closing_at=now)
-    sign_out_everywhere(member=member)
-    return Closure.objects.create(member=member, number=line.number, requested_at=now, due_at=now, next_attempt_at=now)

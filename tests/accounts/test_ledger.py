@@ -1,33 +1,20 @@
-"""The ledger outside the database, and what a restored backup does: nothing, until whoever had gone is gone again."""
+"""The ledger outside the database: written once, kept whole, and forgotten in time."""
 
-import io
 import json
-import time
+import os
+import stat
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
-from django.db import connection
-from django.test import Client
 
 from accounts import services, tasks
-from accounts.models import Closure, Erasure, Message, User
+from accounts.models import Closure, Erasure
+from accounts.models.erasure import hash_of_subject
 from accounts.models.message import hash_of_destination
-from accounts.services import erasing, ledger, restoring
-from config.celery import app as clock
-from consent.models import Acceptance
-from tests.factories import agree, make_member, sign_in
+from accounts.services import erasing, ledger
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh_look():
-    restoring.look_again()
-    yield
-    restoring._guard.behind = 0
-    restoring.look_again()
 
 
 def leave(*members, now) -> None:
@@ -41,26 +28,13 @@ def files(settings) -> list[Path]:
     return sorted(Path(settings.LEDGER_DIR).glob("erasures-*.log"))
 
 
+def differs(now) -> tuple[set, set, list]:
+    found = ledger.compare(now=now)
+    return found.missing, found.lost, found.damage
+
+
 def told(settings) -> list[dict]:
     return [json.loads(line) for path in files(settings) for line in path.read_text().splitlines()]
-
-
-class Backup:
-    """Rows of a few tables as they were, put back as a restored dump would."""
-
-    def __init__(self, *members: User) -> None:
-        self.members = [User.objects.values().get(pk=member.pk) for member in members]
-        self.erasures = list(Erasure.objects.values())
-
-    def restore(self) -> None:
-        Closure.objects.all()._raw_delete("default")
-        Erasure.objects.all().delete()
-        Erasure.objects.bulk_create(Erasure(**row) for row in self.erasures)
-        User.objects.bulk_create(User(**row) for row in self.members)
-        restoring.look_again()
-
-
-# ── Writing ──
 
 
 def test_an_erasure_is_appended_once_and_says_nothing_of_anybody(alice, bob, now, settings):
@@ -73,7 +47,8 @@ def test_an_erasure_is_appended_once_and_says_nothing_of_anybody(alice, bob, now
     tasks.write_ledger()
     first, second = told(settings)
     assert (first["sequence"], second["sequence"]) == (1, 2)
-    assert first["subject"] == subject.hex
+    assert first["subject"] == hash_of_subject(subject)
+    assert subject.hex not in files(settings)[0].read_text()
     assert first["contacts"] == [hash_of_destination(contact).hex()]
     assert first["steps"] == list(Closure.Step.values)
     assert contact not in files(settings)[0].read_text()
@@ -100,7 +75,7 @@ def test_a_death_after_the_file_and_before_the_database_writes_no_second_line(al
     assert tasks.write_ledger() == 0
     assert Erasure.objects.get().sequence == 1
     assert len(told(settings)) == 1
-    assert services.is_behind() is False
+    assert differs(now) == (set(), set(), [])
 
 
 def test_a_line_that_a_crash_cut_off_stops_nothing_and_is_written_anew(alice, bob, now, settings):
@@ -111,8 +86,8 @@ def test_a_line_that_a_crash_cut_off_stops_nothing_and_is_written_anew(alice, bo
     Erasure.objects.update(sequence=None)
     leave(bob, now=now)
     assert tasks.write_ledger() == 2
-    assert {line.subject for line in ledger.lines()} == set(Erasure.objects.values_list("subject", flat=True))
-    assert not services.is_behind()
+    assert {line.number for line in ledger.lines()} == set(Erasure.objects.values_list("number", flat=True))
+    assert differs(now) == (set(), set(), [])
 
 
 def test_it_is_forgotten_when_no_backup_could_bring_anybody_back(alice, now, settings):
@@ -127,141 +102,94 @@ def test_it_is_forgotten_when_no_backup_could_bring_anybody_back(alice, now, set
     assert ledger.forget_outdated(now=now + timedelta(days=100)) == 1
 
 
-# ── A restored backup ──
-
-
-@pytest.fixture
-def restored(alice, bob, now):
-    """Alice and Carol leave, then a backup from before comes back that knows Alice only; Bob never left."""
-    backup = Backup(alice)
-    carol = make_member()
-    leave(alice, carol, now=now)
+def test_a_line_has_the_receipt_word_for_word(alice, now, settings):
+    leave(alice, now=now)
     tasks.write_ledger()
-    backup.restore()
-    return backup
+    closure, (line,) = Closure.objects.get(), told(settings)
+    assert (line["receipt"], line["signature"], line["signed_with"]) == (
+        closure.receipt,
+        closure.signature,
+        closure.signed_with,
+    )
+    assert services.read_receipt(closure).is_valid
 
 
-def test_it_closes_the_site_to_members_and_not_to_staff_or_machines(restored, bob):
-    client = sign_in(Client(), agree(bob))
-    for path in ("/", "/me/", "/courses/", "/account/signup/", "/doctors/x1/"):
-        answer = client.get(path)
-        assert answer.status_code == 503, path
-        assert "网站暂时关闭" in answer.content.decode()
-        assert answer["Retry-After"] == "600"
-    assert client.post("/complaints/new/complaint/", {"subject": "x"}).status_code == 503
-    assert client.get("/healthz").status_code == 200
-    assert Client().get("/admin/login/").status_code == 302
-    assert Client().get("/account/login/").status_code == 200
-    ready = client.get("/readyz")
-    assert ready.status_code == 503
-    assert ready.json()["parts"]["ledger"] == "erasures must be reapplied"
-
-
-def test_nothing_is_sent_or_deleted_by_the_clock_meanwhile(restored, bob, now):
-    services.send_message(member=bob, channel="mail", to=bob.email, subject="x", body="x", now=now)
-    assert clock.tasks["accounts.tasks.deliver_due_mail"]() is None
-    assert clock.tasks["accounts.tasks.purge_due_accounts"]() is None
-    assert Message.objects.get(member=bob).sent_at is None
-    call_command("reapply_erasures", stdout=io.StringIO())
-    assert clock.tasks["accounts.tasks.deliver_due_mail"]() == 1
-
-
-def test_reapplying_erases_again_opens_the_site_and_keeps_number_and_place(restored, alice, bob, now, settings):
-    before = told(settings)
-    out = io.StringIO()
-    call_command("reapply_erasures", stdout=out)
-    assert "重新删除了 2 个账号" in out.getvalue()
-    assert list(User.objects.values_list("pk", flat=True)) == [bob.pk]
-    assert told(settings) == before
-    numbers = {line["subject"]: (line["number"], line["sequence"]) for line in before}
-    known = {one.subject.hex: (one.number, one.sequence) for one in Erasure.objects.all()}
-    assert known == numbers
-    closure = Closure.objects.get(number=numbers[alice.subject.hex][0])
-    assert (closure.state, services.read_receipt(closure).is_valid) == ("done", True)
-    assert not services.is_behind()
-    assert Client().get("/").status_code == 200
-
-
-def test_reapplying_twice_does_nothing_twice(restored):
-    call_command("reapply_erasures", stdout=io.StringIO())
-    out = io.StringIO()
-    call_command("reapply_erasures", stdout=out)
-    assert "没有要重新删除的" in out.getvalue()
-
-
-def test_a_closure_that_the_backup_knows_is_carried_out_under_its_own_number(alice, now):
-    closure = services.close_account(member=alice, now=now)
-    row, kept = User.objects.values().get(pk=alice.pk), Closure.objects.values().get(pk=closure.pk)
-    services.delete_now(member=alice, now=now)
-    services.purge_due(now=now)
-    tasks.write_ledger()
+def test_a_receipt_that_is_issued_later_has_a_line_of_its_own(alice, now, settings):
+    leave(alice, now=now)
+    closure = Closure.objects.get()
+    receipt = closure.receipt
     Closure.objects.all()._raw_delete("default")
-    Erasure.objects.all().delete()
-    User.objects.bulk_create([User(**row)])
-    Closure.objects.bulk_create([Closure(**kept)])
-    restoring.look_again()
-    assert services.is_behind()
-    assert services.reapply_erasures(now=now) == 1
-    assert Closure.objects.get().state == "done"
-    assert Closure.objects.get().number == closure.number
+    closure.receipt = ""
+    closure.save(force_insert=True)  # done with the erasing, and without a receipt yet
+    tasks.write_ledger()
+    Closure.objects.update(receipt=receipt)
+    for _ in range(2):
+        ledger.note_receipts([closure], now=now)
+    assert tasks.write_ledger() == 1
+    erased, issued = told(settings)
+    assert (erased["kind"], "receipt" in erased) == ("erased", False)
+    assert (issued["kind"], issued["number"], issued["receipt"]) == ("receipt", closure.number, receipt)
+    assert "subject" not in issued
+    assert differs(now) == (set(), set(), [])
 
 
-def test_what_cannot_be_erased_keeps_the_site_closed_and_is_told_without_its_data(restored, alice, now):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$ BEGIN RAISE EXCEPTION 'poisoned'; END $$;"
-            " CREATE TRIGGER poisoned BEFORE DELETE ON accounts_user FOR EACH ROW EXECUTE FUNCTION refuse();"
-        )
-    with pytest.raises(CommandError, match="1 个账号没有删完") as told_of:
-        call_command("reapply_erasures", stdout=io.StringIO())
-    assert alice.email not in str(told_of.value)
-    assert services.is_behind()
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER poisoned ON accounts_user; DROP FUNCTION refuse()")
-    assert services.reapply_erasures(now=now + timedelta(hours=2)) == 1
-    assert not services.is_behind()
+def test_who_stays_is_noted_each_time(alice, now, settings):
+    closures = []
+    for _ in range(2):
+        closures.append(services.close_account(member=alice, now=now))
+        services.withdraw_closure(member=alice, now=now)
+    tasks.write_ledger()
+    assert [(line["kind"], line["number"]) for line in told(settings)] == [
+        ("withdrawn", closure.number) for closure in closures
+    ]
+    assert {line["subject"] for line in told(settings)} == {hash_of_subject(alice.subject)}
+    assert not any("contacts" in line or "receipt" in line for line in told(settings))
 
 
-def test_a_pause_that_the_backup_brought_back_is_named_and_ended_by_staff(restored, alice, now):
-    chief = make_member(is_staff=True)
-    services.pause_purge(by=chief, reason="存储故障", now=now)
-    with pytest.raises(services.NotErased, match="请先在后台继续"):
-        services.reapply_erasures(now=now)
-    assert User.objects.filter(pk=alice.pk).exists()
-    services.resume_purge(by=chief, now=now)
-    assert services.reapply_erasures(now=now) == 1
-
-
-def test_messages_to_who_had_gone_go_and_a_new_account_of_theirs_stays(alice, now):
-    contact = alice.email
-    backup = Backup()
+def test_a_line_of_the_first_kind_is_still_read(alice, now, settings):
     leave(alice, now=now)
     tasks.write_ledger()
-    backup.restore()
-    old = {"member": None, "channel": "mail", "subject": "x", "body": "x"}
-    services.send_message(to=contact, now=now - timedelta(hours=1), **old)
-    services.send_message(to=contact, now=now + timedelta(hours=1), **old)
-    anew = make_member(email=contact)
-    services.reapply_erasures(now=now + timedelta(hours=2))
-    assert User.objects.filter(pk=anew.pk).exists()
-    assert Message.objects.filter(to_hash=hash_of_destination(contact)).count() == 1
+    (line,), (path,) = told(settings), files(settings)
+    kept = ("sequence", "number", "contacts", "steps", "at")
+    path.write_text(json.dumps({**{name: line[name] for name in kept}, "subject": alice.subject.hex}) + "\n")
+    (read,) = ledger.lines()
+    assert (read.kind, read.subject, read.receipt) == ("erased", hash_of_subject(alice.subject), "")
+    assert differs(now) == (set(), set(), [])
 
 
-def test_a_process_looks_when_it_starts_and_every_minute(alice, now, monkeypatch):
-    assert not services.is_behind()
-    backup = Backup(alice)
-    leave(alice, now=now)
-    tasks.write_ledger()
-    backup.restore()
-    restoring._guard.looked_at = time.monotonic()
-    assert not services.is_behind()
-    real = time.monotonic
-    monkeypatch.setattr(restoring.time, "monotonic", lambda: real() + 61)
-    assert services.is_behind()
+def test_any_number_is_noted_by_one_statement(now, django_assert_num_queries):
+    def some(prefix: str, count: int) -> list[Erasure]:
+        return [Erasure(number=f"{prefix}{n}", subject="s", contacts=["c"], at=now) for n in range(count)]
+
+    for prefix, count in (("a", 1), ("b", 20)):
+        with django_assert_num_queries(1):
+            ledger.record(some(prefix, count))
+    assert Erasure.objects.filter(kind="erased", sequence=None, contacts=["c"]).count() == 21
 
 
-def test_the_chain_of_consents_survives(restored, now):
-    before = Acceptance.objects.count()
-    services.reapply_erasures(now=now)
-    assert Acceptance.objects.count() == before
+def test_a_new_file_has_its_name_on_the_disk_too(now, settings, monkeypatch):
+    flushed, real = [], os.fsync
+
+    def watched(place: int) -> None:
+        flushed.append(stat.S_ISDIR(os.fstat(place).st_mode))
+        real(place)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    for number in ("ZX-1", "ZX-2"):
+        Erasure.objects.create(number=number, at=now)
+        tasks.write_ledger()
+    assert flushed == [False, True, True, False]  # the file, its folder, the folder's own name; then the file alone
+
+
+def test_what_a_file_has_lost_is_written_anew_from_the_rows_into_its_place(now, settings):
+    for number in ("ZX-1", "ZX-2", "ZX-3"):
+        Erasure.objects.create(number=number, at=now)
+        tasks.write_ledger()
+    (path,) = files(settings)
+    first, second, third = path.read_text().splitlines(keepends=True)
+    path.write_text(first + third)
+    assert differs(now) == (set(), {("erased", "ZX-2")}, [])
+    assert tasks.write_ledger() == 1
+    assert path.read_text() == first + third + second
+    assert differs(now) == (set(), set(), [])
+    assert tasks.write_ledger() == 0

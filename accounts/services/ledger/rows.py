@@ -1,0 +1,87 @@
+"""The rows that the ledger is written from: each in the transaction of what it tells of."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from accounts.models import Closure, Erasure, Message, User
+from accounts.models.erasure import hash_of_subject
+from accounts.models.message import hash_of_destination
+from accounts.services.ledger import files
+from accounts.services.ledger.line import Line
+
+SPARE = timedelta(days=31)  # how much longer than its file a row stays, so that no line is ever without its row
+NOTED = ("kind", "subject", "number", "at")
+RECORD = """
+    INSERT INTO accounts_erasure (kind, subject, number, contacts, steps, at)
+    SELECT kind, subject, number, contacts, steps, at
+    FROM jsonb_to_recordset(%s::jsonb)
+        AS one (kind text, subject text, number text, contacts jsonb, steps jsonb, at timestamptz)
+"""
+
+
+def entries(
+    closures: Iterable[tuple[Closure, User]], *, contacts: Iterable[tuple[str, int]], now: datetime
+) -> list[Erasure]:
+    """Put together what is to be noted of members who are erased, and of their numbers and addresses."""
+    hashes: dict[int, set[str]] = defaultdict(set)
+    for contact, owner in contacts:
+        hashes[owner].add(hash_of_destination(contact).hex())
+    steps = list(Closure.Step.values)
+    return [
+        Erasure(
+            subject=hash_of_subject(member.subject),
+            number=closure.number,
+            contacts=sorted(hashes[member.pk]),
+            steps=steps,
+            at=now,
+        )
+        for closure, member in closures
+    ]
+
+
+def record(erased: list[Erasure]) -> None:
+    """Note them in the transaction that erases, once the scan has found nothing: from here on they are nobody's."""
+    noted = ({name: str(getattr(one, name)) for name in NOTED} | _lists_of(one) for one in erased)
+    with connection.cursor() as cursor:
+        cursor.execute(RECORD, [json.dumps(list(noted))])
+
+
+def _lists_of(erasure: Erasure) -> dict[str, list[str]]:
+    return {"contacts": erasure.contacts, "steps": erasure.steps}
+
+
+def note_withdrawal(closure: Closure, *, member: User, now: datetime) -> None:
+    """Note that a member stays: a backup from before must not erase them after all."""
+    subject = hash_of_subject(member.subject)
+    Erasure.objects.create(kind=Erasure.Kind.WITHDRAWN, subject=subject, number=closure.number, at=now)
+
+
+def note_receipts(closures: Iterable[Closure], *, now: datetime) -> None:
+    """Note receipts that were issued after their members were gone: their own lines were written without.
+
+    Safe to repeat.
+    """
+    receipts = [Erasure(kind=Erasure.Kind.RECEIPT, number=closure.number, at=now) for closure in closures]
+    Erasure.objects.bulk_create(receipts, ignore_conflicts=True)
+
+
+def forget_outdated(*, now: datetime) -> int:
+    """Delete the files, and later the rows, of what no backup could undo any more; return how many rows."""
+    files.forget_before(files.horizon(now))
+    return outdated(now).delete()[0]
+
+
+def outdated(now: datetime) -> QuerySet[Erasure]:
+    """List the rows that no file and no backup needs any more."""
+    return Erasure.objects.filter(at__lt=files.horizon(now) - SPARE - SPARE)
+
+
+def forget_messages(line: Line) -> int:
+    """Delete messages to contacts of somebody erased that were sent before: they belong to nobody's row."""
+    hashes = [bytes.fromhex(contact) for contact in line.contacts]
+    return Message.objects.filter(to_hash__in=hashes, created_at__lte=line.at).delete()[0]

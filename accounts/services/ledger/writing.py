@@ -1,0 +1,125 @@
+"""Writing down what the ledger does not have yet, and what it has lost."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Closure, Erasure
+from accounts.services.ledger import files
+from accounts.services.ledger.comparing import Comparison, compare
+from accounts.services.ledger.files import LedgerDamaged
+from accounts.services.ledger.line import Key, Line
+from consent.lookups import Among
+from consent.turns import turn
+
+TURN = "accounts.ledger"
+AT_ONCE = 1000
+RECEIPT = ("receipt", "signature", "signed_with")
+log = structlog.get_logger(__name__)
+
+
+class _Seen:
+    """How the files looked when this process last knew that they have every row."""
+
+    signature: files.Signature | None = None
+
+
+def write() -> int:
+    """Append to the ledger what it does not have yet or any more, and flush it to the disk; return how many lines.
+
+    :raises LedgerDamaged: when it is not known what it should have; nothing is written then
+    """
+    with turn(TURN) as is_ours:
+        return _write() if is_ours else 0
+
+
+def _write() -> int:
+    pending = list(Erasure.objects.unwritten().order_by("pk")[:AT_ONCE])
+    if not pending and files.signature() == _Seen.signature:
+        return 0
+    found = compare(now=timezone.now())
+    if found.damage:
+        raise LedgerDamaged("；".join(found.damage))
+    written = _write_again(found.lost) + _write_new(pending, found)
+    _Seen.signature = files.signature()
+    return written
+
+
+def _write_again(lost: set[Key]) -> int:
+    """Append what the rows say and the files have lost, into the places it had."""
+    if not lost:
+        return 0
+    numbers = {number for _kind, number in lost}
+    rows = Erasure.objects.filter(number__among=Among(numbers)).order_by("at", "sequence")
+    again = [row for row in rows if (row.kind, row.number) in lost]
+    for start in range(0, len(again), AT_ONCE):
+        files.append(_lines_of(again[start : start + AT_ONCE]))
+    log.warning("ledger.written_again", lines=len(again))
+    return len(again)
+
+
+def _write_new(pending: list[Erasure], found: Comparison) -> int:
+    last, fresh = found.last, []
+    for row in pending:
+        # A line of its own already: the database died after the file was written, or was restored and caught up.
+        row.sequence = found.places.get((row.kind, row.number))
+        if row.sequence is None:
+            row.sequence = last = last + 1
+            fresh.append(row)
+    files.append(_lines_of(fresh))
+    Erasure.objects.bulk_update(pending, ["sequence"])
+    return len(fresh)
+
+
+def _lines_of(rows: list[Erasure]) -> Iterable[Line]:
+    """Make lines of rows, with the receipts that are issued by now: a restored backup gives out the same again."""
+    proven = Closure.objects.filter(number__among=Among(row.number for row in rows), state=Closure.State.DONE)
+    receipts = {receipt.pop("number"): receipt for receipt in proven.values("number", *RECEIPT)}
+    for row in rows:
+        yield Line(
+            sequence=row.sequence or 0,
+            kind=row.kind,
+            subject=row.subject,
+            number=row.number,
+            contacts=row.contacts,
+            steps=row.steps,
+            at=row.at,
+            **receipts.get(row.number, {}),
+        )
+
+
+def rebuild(*, now: datetime) -> int:
+    """Write the ledger anew from what can still be read and from the rows; return how many lines it has.
+
+    Somebody has to answer for that: what only a lost line knew is not known any more. What the files were stays beside
+    them until they would have gone.
+    """
+    with turn(TURN) as is_ours:
+        if not is_ours:
+            return 0
+        everything = sorted(_everything(now), key=lambda line: (line.at, line.key))
+        numbered = [replace(line, sequence=place) for place, line in enumerate(everything, start=1)]
+        files.exchange(numbered, now=now)
+        _place({line.key: line.sequence for line in numbered})
+    log.warning("ledger.rebuilt", lines=len(numbered))
+    return len(numbered)
+
+
+def _everything(now: datetime) -> list[Line]:
+    rows = Erasure.objects.filter(at__gte=files.horizon(now))
+    known = {line.key: line for line in files.readable()}
+    return list((known | {line.key: line for line in _lines_of(list(rows))}).values())
+
+
+@transaction.atomic
+def _place(places: dict[Key, int]) -> None:
+    """Give each row the place that its line has now."""
+    Erasure.objects.update(sequence=None)
+    rows = [row for row in Erasure.objects.all() if (row.kind, row.number) in places]
+    for row in rows:
+        row.sequence = places[row.kind, row.number]
+    Erasure.objects.bulk_update(rows, ["sequence"], batch_size=AT_ONCE)
