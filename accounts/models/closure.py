@@ -73,7 +73,8 @@ class ClosureQuerySet(models.QuerySet["Closure"]):
     def claimed_with_members(self) -> "ClosureQuerySet":
         """Lock these rows and their members'; where somebody holds either, both are passed over.
 
-        Whoever changes their mind locks the member first: nobody may wait for a member while holding their closure.
+        Whoever changes their mind locks the member first: nobody may wait for a member while holding their closure. And
+        rows that somebody adds for a member at this very moment wait, and then find nobody to belong to.
         """
         return self.filter(member__closing_at__isnull=False).select_for_update(skip_locked=True)
 

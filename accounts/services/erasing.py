@@ -49,12 +49,6 @@ def keep_traces(members: Iterable[User]) -> None:
         closure.save(update_fields=["traces"])
 
 
-def lock(members: Iterable[User]) -> None:
-    """Let rows that somebody adds for them at this very moment wait, and then find nobody to belong to."""
-    locked = User.objects.select_for_update().filter(pk__among=Among([member.pk for member in members]))
-    list(locked.order_by("pk").values_list("pk"))
-
-
 @transaction.atomic
 def erase(members: Iterable[User]) -> None:
     """Erase every row of these members."""

@@ -140,8 +140,9 @@ def _towards(step: str, batch: list[Closure]) -> tuple[list[Closure], str]:
 
 def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int | None = None) -> list[Closure]:
     """Lock closures that are due; those that have failed before spoil no batch of others."""
-    due = Closure.objects.at(step).due(now).claimed()
-    due = due.only(*READ_OF_NOBODY) if step == Step.PROOF else due.select_related("member").only(*READ)
+    at = Closure.objects.at(step).due(now)
+    of_members = at.claimed_with_members().select_related("member").only(*READ)
+    due = at.claimed().only(*READ_OF_NOBODY) if step == Step.PROOF else of_members
     if only:
         return list(due.filter(pk__among=Among(only)))
     limit = limit or (PROVEN if step == Step.PROOF else BATCH)

@@ -1,7 +1,6 @@
 """After a backup was restored: whoever had gone goes again, whoever stayed stays, and receipts read as they did."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass
@@ -38,7 +37,7 @@ class Reapplied:
     withdrawn: int = 0
     receipts: int = 0  # of erasures that the backup knows
     postponed: int = 0  # closures of others, who are given time again
-    decided: int = 0  # places where other people speak of them, which stay
+    mentioned: int = 0  # places that still speak of them, which somebody decides or has decided about
 
     @property
     def lines(self) -> int:
@@ -70,8 +69,8 @@ def reapply(*, now: datetime) -> Reapplied:
     for line in receipts:
         _put_receipt_back(line)
     _purge(now)
-    decided = _make_sure_of(traces, now=now)
-    return Reapplied(len(there), len(erased) - len(there), len(withdrawn), len(receipts), postponed, decided)
+    mentioned = _make_sure_of(traces, now=now)
+    return Reapplied(len(there), len(erased) - len(there), len(withdrawn), len(receipts), postponed, mentioned)
 
 
 def _members_of(told: Iterable[ledger.Line]) -> Members:
@@ -91,16 +90,14 @@ def _purge(now: datetime) -> None:
 def _make_sure_of(traces: residue.Traces, *, now: datetime) -> int:
     """Look whether the ledger agrees, and search once more for whoever had come back.
 
-    Return how often others still speak of them: the purge let nobody go of whom that was not decided.
+    Return how often they are still spoken of.
     """
     if left := ledger.missing(now=now):
         held = Closure.objects.filter(number__in=[line.number for line in left]).values_list("state", "step", "error")
         pause = "；删除已暂停，请先在后台继续" if PurgePause.objects.standing().exists() else ""
         raise NotErased(f"{len(left)} 个账号没有删完：{sorted(set(held))}{pause}")
     found = residue.search(traces) if traces.members else residue.Scan()
-    if found.left:
-        raise NotErased(f"核查发现遗留：{residue.shown(sum(found.left.values(), Counter()))}")
-    return sum(places.total() for places in found.others.values())
+    return sum(places.total() for places in found.found.values())
 
 
 @transaction.atomic
@@ -192,11 +189,13 @@ def _restore_receipt(line: ledger.Line) -> None:
     ours.filter(receipt="").update(**said)
     left_behind = ours.live().filter(member=None)
     left_behind.exclude(state=State.VERIFYING).update(state=State.VERIFYING)
-    left_behind.update(state=State.DONE, step="", error="", attempts=0, ended_at=line.at)
+    left_behind.update(state=State.DONE, step="", error="", attempts=0, traces=None, ended_at=line.at)
 
 
-def _closure_of(line: ledger.Line, **said: str) -> Closure:
+def _closure_of(line: ledger.Line, **signed: str) -> Closure:
     """Make the closure that the backup does not know as it was when it was done."""
-    asked = datetime.fromisoformat(json.loads(line.receipt)["requested_at"])
-    moments = {"requested_at": asked, "due_at": line.at, "next_attempt_at": line.at, "ended_at": line.at}
-    return Closure.objects.create(number=line.number, state=State.DONE, **moments, **said)
+    said = json.loads(line.receipt)
+    asked, erased = (datetime.fromisoformat(said[name]) for name in ("requested_at", "erased_at"))
+    moments = {"requested_at": asked, "due_at": erased, "next_attempt_at": line.at}
+    moments |= {"erased_at": erased, "ended_at": line.at}
+    return Closure.objects.create(number=line.number, state=State.DONE, **moments, **signed)

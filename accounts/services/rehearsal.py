@@ -65,7 +65,7 @@ def _erase_and_undo(ids: list[int], now: datetime) -> tuple[list[Closure], dict[
     with briefly():
         batch = list(_due(now).filter(pk__in=ids).claimed_with_members().select_related("member"))
         owners = {closure.member_id: closure.pk for closure in batch}
-        _bring_to_last_step(list(owners.values()))
+        _bring_to_last_step(list(owners.values()), now)
         members = members_of(batch)
         take_stock(batch)
         traces = Traces(members)
@@ -77,8 +77,8 @@ def _erase_and_undo(ids: list[int], now: datetime) -> tuple[list[Closure], dict[
     return batch, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}
 
 
-def _bring_to_last_step(ids: list[int]) -> None:
+def _bring_to_last_step(ids: list[int], now: datetime) -> None:
     """Let these closures have come as far as the erasing, the way the database allows."""
     ours = Closure.objects.filter(pk__in=ids)
     ours.filter(state=State.COOLING).update(state=State.RUNNING, step=Step.ROWS)
-    ours.exclude(state=State.VERIFYING).update(state=State.VERIFYING, step=Step.PROOF)
+    ours.exclude(state=State.VERIFYING).update(state=State.VERIFYING, step=Step.PROOF, erased_at=now)

@@ -15,6 +15,8 @@ from consent import inventory
 from consent.lookups import Among
 
 WRITTEN_AT_ONCE = 500
+SIGNED = ("receipt", "signature", "signed_with")
+READ_FOR_RECEIPT = ("number", "requested_at", "erased_at", "tally", *SIGNED)
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
@@ -47,9 +49,7 @@ def members_of(batch: list[Closure]) -> list[User]:
 
 def take_stock(batch: list[Closure]) -> None:
     """Count what there is of each of them now; what earlier steps have deleted since it was counted stays counted."""
-    members = members_of(batch)
-    erasing.lock(members)
-    tallies = inventory.tallies(member_ids=[member.pk for member in members])
+    tallies = inventory.tallies(member_ids=[member.pk for member in members_of(batch)])
     for closure in batch:
         closure.tally = dict(Counter(closure.tally) | tallies[closure.member_id or 0])
 
@@ -118,6 +118,7 @@ def _prove(batch: list[Closure], now: datetime) -> None:
             findings.ask(closure=closure, places=undecided[closure.pk], now=now)
     clean = [pk for pk in ids if pk not in undecided]
     findings.close_questions(closure_ids=clean, now=now)
+    ledger.note_receipts([closure.number for closure in batch if closure.pk not in undecided], now=now)
     for start in range(0, len(clean), WRITTEN_AT_ONCE):
         _finish(clean[start : start + WRITTEN_AT_ONCE], scan, now)
     log.info("closure.proven", closures=len(clean), waiting=len(undecided))
@@ -132,9 +133,9 @@ def _kept_of(ids: list[int]) -> residue.Identifiers:
 def _finish(ids: list[int], scan: residue.Scan, now: datetime) -> None:
     """Write the receipts of closures whose members are gone, and end them."""
     done = []
-    for closure in Closure.objects.filter(pk__among=Among(ids)).only("number", "requested_at", "erased_at", "tally"):
+    for closure in Closure.objects.filter(pk__among=Among(ids)).only(*READ_FOR_RECEIPT):
         receipts.issue(closure, scan=scan, now=now)
-        columns = {name: getattr(closure, name) for name in ("receipt", "signature", "signed_with")}
+        columns = {name: getattr(closure, name) for name in SIGNED}
         done.append({"id": closure.pk, **columns})
     with connection.cursor() as cursor:
         cursor.execute(FINISH, [now, json.dumps(done)])

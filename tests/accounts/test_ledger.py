@@ -124,7 +124,7 @@ def test_a_receipt_that_is_issued_later_has_a_line_of_its_own(alice, now, settin
     tasks.write_ledger()
     Closure.objects.update(receipt=receipt)
     for _ in range(2):
-        ledger.note_receipts([closure], now=now)
+        ledger.note_receipts([closure.number], now=now)
     assert tasks.write_ledger() == 1
     erased, issued = told(settings)
     assert (erased["kind"], "receipt" in erased) == ("erased", False)

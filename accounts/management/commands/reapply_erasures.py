@@ -27,8 +27,8 @@ class Command(BaseCommand):
 def _said(done: services.Reapplied) -> list[str]:
     """Say what was done, each in a line of its own; and of nobody that they were looked for who was not."""
     told = {
-        f"重新删除了 {done.erased} 个账号，又核查了一遍，没有遗留": done.erased,
-        f"别人的话里提到他们的 {done.decided} 处，按决定保留": done.decided,
+        f"重新删除了 {done.erased} 个账号，又核查了一遍{'' if done.mentioned else '，没有遗留'}": done.erased,
+        f"还提到他们的有 {done.mentioned} 处，已有决定的保留，没有的等负责人决定": done.mentioned,
         f"{done.noted} 个账号备份里没有，只补记了删除，没有可核查的": done.noted,
         f"重新撤回了 {done.withdrawn} 件注销": done.withdrawn,
         f"放回了 {done.receipts} 份后来才出的收据": done.receipts,

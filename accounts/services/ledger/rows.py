@@ -13,6 +13,7 @@ from accounts.models.erasure import hash_of_subject
 from accounts.models.message import hash_of_destination
 from accounts.services.ledger import files
 from accounts.services.ledger.line import Line
+from consent.lookups import Among
 
 SPARE = timedelta(days=31)  # how much longer than its file a row stays, so that no line is ever without its row
 NOTED = ("kind", "subject", "number", "at")
@@ -45,7 +46,7 @@ def entries(
 
 
 def record(erased: list[Erasure]) -> None:
-    """Note them in the transaction that erases, once the scan has found nothing: from here on they are nobody's."""
+    """Note them in the transaction that erases: from here on they are nobody's."""
     noted = ({name: str(getattr(one, name)) for name in NOTED} | _lists_of(one) for one in erased)
     with connection.cursor() as cursor:
         cursor.execute(RECORD, [json.dumps(list(noted))])
@@ -61,12 +62,14 @@ def note_withdrawal(closure: Closure, *, member: User, now: datetime) -> None:
     Erasure.objects.create(kind=Erasure.Kind.WITHDRAWN, subject=subject, number=closure.number, at=now)
 
 
-def note_receipts(closures: Iterable[Closure], *, now: datetime) -> None:
-    """Note receipts that were issued after their members were gone: their own lines were written without.
+def note_receipts(numbers: Iterable[str], *, now: datetime) -> None:
+    """Note, in the transaction that issues them, the receipts of closures whose lines are written already.
 
-    Safe to repeat.
+    The others' lines are written with theirs: whoever writes waits for these rows until this transaction ends.
     """
-    receipts = [Erasure(kind=Erasure.Kind.RECEIPT, number=closure.number, at=now) for closure in closures]
+    erased = Erasure.objects.erased().filter(number__among=Among(numbers)).select_for_update().order_by("pk")
+    late = [number for number, place in erased.values_list("number", "sequence") if place is not None]
+    receipts = [Erasure(kind=Erasure.Kind.RECEIPT, number=number, at=now) for number in late]
     Erasure.objects.bulk_create(receipts, ignore_conflicts=True)
 
 

@@ -62,7 +62,10 @@ def _write_again(lost: set[Key]) -> int:
     return len(again)
 
 
+@transaction.atomic
 def _write_new(pending: list[Erasure], found: Comparison) -> int:
+    """Append lines; a receipt that is being issued at this moment is waited for, or noted in a line of its own."""
+    list(Erasure.objects.select_for_update().filter(pk__among=Among(row.pk for row in pending)).order_by("pk"))
     last, fresh = found.last, []
     for row in pending:
         # A line of its own already: the database died after the file was written, or was restored and caught up.

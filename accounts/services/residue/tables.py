@@ -15,8 +15,7 @@ from consent.fields import SealedMixin, SubjectKey
 
 PAGES = 64  # of 8 KB
 LITTLE = 8 * 1024 * 1024  # bytes
-# What closures keep to look for, and by which number the ledger knows whom a restored backup has brought back.
-SOUGHT = {("accounts_closure", "traces"), ("accounts_erasure", "subject")}
+SOUGHT = ("accounts_closure", "traces")
 BESIDE, AFTER = "\x01", "\x02"  # between columns, and between rows; nothing sought goes across them
 # Every column that could show plain text: of text's kinds, of types that are written as text, lists of any.
 COLUMNS = """
@@ -89,12 +88,12 @@ def tables() -> Iterator[Table]:
     """List the tables from the catalogue, those that no model knows included; partitions one by one.
 
     Left out is by which random number a record knows its member, where the inventory declares that it stays; and what
-    we keep on purpose to look for, which goes in its time.
+    closures keep to look for, which goes with the last of them.
     """
     with connection.cursor() as cursor:
         cursor.execute(COLUMNS)
         columns = cursor.fetchall()
-    left_out = {*SOUGHT, *_unlinked(inventory.entries())}
+    left_out = {SOUGHT, *_unlinked(inventory.entries())}
     for named, of_table in groupby(columns, key=lambda row: row[:3]):
         table = Table(*named)
         table.columns = [row[3:] for row in of_table if not (table.is_ours and (table.name, row[3]) in left_out)]

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0017_held_for_a_decision'),
+        ('accounts', '0018_ledger_kinds'),
     ]
 
     operations = [
