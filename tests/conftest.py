@@ -1,5 +1,6 @@
 """The cast: alice owns what the test is about, bob is another member; and what every test keeps its hands off."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -10,6 +11,7 @@ from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services import ledger, restoring
 from consent import services, timeline
 from consent.models import Document
 from tests.factories import agree, make_member
@@ -36,6 +38,15 @@ def _own_files_and_an_empty_cache(settings, tmp_path):
     settings.LEDGER_DIR = tmp_path / "ledger"
     cache.clear()
     timeline.forget()
+
+
+@pytest.fixture
+def fresh_look() -> Iterator[None]:
+    """Let the guard of the ledger look anew, and keep what it sees from other tests."""
+    restoring.look_again()
+    yield
+    restoring._guard.found = ledger.Comparison()
+    restoring.look_again()
 
 
 @pytest.fixture

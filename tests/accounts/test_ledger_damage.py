@@ -6,6 +6,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -16,19 +17,13 @@ from accounts import services, tasks
 from accounts.models import Erasure, Message
 from accounts.services import ledger, restoring
 from config.celery import app as clock
+from consent.turns import SPACE
 from tests.factories import agree, make_staff, sign_in
+from tests.workers import database_url
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_look")]
 
 OFFICER = "个人信息保护负责人"
-
-
-@pytest.fixture(autouse=True)
-def fresh_look():
-    restoring.look_again()
-    yield
-    restoring._guard.found = ledger.Comparison()
-    restoring.look_again()
 
 
 @pytest.fixture
@@ -174,13 +169,39 @@ def test_it_is_rebuilt_from_both_when_somebody_answers_for_it(written, now):
     call_command("rebuild_ledger", "--there-is-no-copy", stdout=out)
     assert "共 2 行" in out.getvalue()
     lines = [json.loads(line) for line in written.read_text().splitlines()]
-    assert [(line["sequence"], line["number"]) for line in lines] == [(1, "ZX-1"), (2, "ZX-3")]
+    assert [(line["sequence"], line["number"]) for line in lines] == [(4, "ZX-1"), (5, "ZX-3")]
     assert b"x" + second in next(written.parent.glob(f"{written.stem}.*.damaged")).read_bytes()
-    assert Erasure.objects.get().sequence == 1
+    assert Erasure.objects.get().sequence == 4
     assert (damage(now), services.standing()) == ([], services.Standing.BEHIND)
     call_command("reapply_erasures", stdout=out)
     assert services.standing() is services.Standing.GOOD
-    assert Erasure.objects.get(number="ZX-3").sequence == 2
+    assert Erasure.objects.get(number="ZX-3").sequence == 5
+    assert ledger.forget_outdated(now=now + timedelta(days=300)) == 2
+    assert [path.name for path in written.parent.iterdir() if path.is_file()] == []
+
+
+def test_it_is_rebuilt_in_full_months_and_without_those_that_have_gone(written, now, settings):
+    settings.BACKUP_DAYS = 30
+    since = ledger.files.kept_since(now)
+    for number, at in (("ZX-4", since - timedelta(days=1)), ("ZX-5", since)):
+        Erasure.objects.create(number=number, at=at)
+    assert tasks.write_ledger() == 2
+    ledger.forget_outdated(now=now)
+    for path in written.parent.iterdir():
+        path.unlink()
+    call_command("rebuild_ledger", "--there-is-no-copy", stdout=io.StringIO())
+    assert [line.number for line in ledger.lines()] == ["ZX-5", "ZX-1", "ZX-2", "ZX-3"]
+    assert (damage(now), tasks.write_ledger()) == ([], 0)
+    assert dict(Erasure.objects.values_list("number", "sequence"))["ZX-4"] == 4
+
+
+def test_while_another_process_writes_nobody_else_does(written, now):
+    Erasure.objects.create(number="ZX-4", at=now)
+    with psycopg.connect(database_url()) as other:
+        other.execute("SELECT pg_advisory_lock(%s, hashtext('accounts.ledger'))", [SPACE])
+        assert (services.write_ledger(), services.rebuild_ledger(now=now)) == (0, 0)
+        other.execute("SELECT pg_advisory_unlock_all()")
+    assert services.write_ledger() == 1
 
 
 def test_reapplying_on_a_damaged_ledger_says_so(written):

@@ -14,22 +14,18 @@ from django.test import Client
 
 from accounts import services, tasks
 from accounts.models import Closure, Erasure, Profile, User
-from accounts.services import ledger, residue, restoring
+from accounts.services import residue, restoring
 from complaints.services import Contact
 from tests import canaries
 from tests.factories import make_case, make_member, make_order
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("fresh_look"),
+]
 
 WORD = "canary7"
-
-
-@pytest.fixture(autouse=True)
-def fresh_look():
-    restoring.look_again()
-    yield
-    restoring._guard.found = ledger.Comparison()
-    restoring.look_again()
 
 
 class Dump:

@@ -60,7 +60,7 @@ def compare(*, now: datetime) -> Comparison:
 
 
 def _compared(told: Contents, rows: Rows, now: datetime) -> Comparison:
-    first = files.name_of(files.horizon(now))
+    first = files.name_of(files.kept_since(now))
     kept = {key for key, place in rows.places.items() if place is not None and rows.kept_in[key] >= first}
     return Comparison(
         missing=told.places.keys() - rows.places.keys(),

@@ -135,12 +135,14 @@ def exchange(everything: Iterable[Line], *, now: datetime) -> None:
     """Put other files in the place of all that are there, once they are on the disk; the former stay beside them."""
     folder = Path(settings.LEDGER_DIR)
     anew = folder / "anew"
-    shutil.rmtree(anew, ignore_errors=True)
+    shutil.rmtree(anew, ignore_errors=True)  # of one that was killed
+    anew.mkdir(parents=True, mode=0o700)
     append(everything, folder=anew)
     for path in paths():
         path.rename(path.with_suffix(f".{now:%Y%m%d%H%M%S}.damaged"))
     for path in anew.glob(NAME.format(month="*")):
         path.rename(folder / path.name)
+    anew.rmdir()
     keep_names(folder)
 
 
@@ -160,7 +162,7 @@ def paths() -> list[Path]:
 def forget_before(moment: datetime) -> None:
     """Delete the files of the months before, those that were set aside included."""
     for path in Path(settings.LEDGER_DIR).glob("erasures-*"):
-        if path.name < name_of(moment):
+        if path.is_file() and path.name < name_of(moment):
             path.unlink()
 
 
@@ -175,5 +177,10 @@ def name_of(moment: datetime) -> str:
 
 
 def horizon(now: datetime) -> datetime:
-    """Return when the oldest backup was made: the files of the months before are gone."""
+    """Return when the oldest backup was made."""
     return now - timedelta(days=settings.BACKUP_DAYS)
+
+
+def kept_since(now: datetime) -> datetime:
+    """Return from when on there are files: the whole month of the oldest backup is kept."""
+    return timezone.localtime(horizon(now)).replace(day=1, hour=0, minute=0, second=0, microsecond=0)

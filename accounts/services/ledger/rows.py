@@ -75,7 +75,7 @@ def note_receipts(numbers: Iterable[str], *, now: datetime) -> None:
 
 def forget_outdated(*, now: datetime) -> int:
     """Delete the files, and later the rows, of what no backup could undo any more; return how many rows."""
-    files.forget_before(files.horizon(now))
+    files.forget_before(files.kept_since(now))
     return outdated(now).delete()[0]
 
 

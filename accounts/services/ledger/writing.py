@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Closure, Erasure
@@ -105,7 +105,9 @@ def rebuild(*, now: datetime) -> int:
         if not is_ours:
             return 0
         everything = sorted(_everything(now), key=lambda line: (line.at, line.key))
-        numbered = [replace(line, sequence=place) for place, line in enumerate(everything, start=1)]
+        # Beyond every place that was ever taken: rows whose files are gone keep theirs.
+        first = max([_last_place(), *(line.sequence for line in everything)]) + 1
+        numbered = [replace(line, sequence=place) for place, line in enumerate(everything, start=first)]
         files.exchange(numbered, now=now)
         _place({line.key: line.sequence for line in numbered})
     log.warning("ledger.rebuilt", lines=len(numbered))
@@ -113,15 +115,17 @@ def rebuild(*, now: datetime) -> int:
 
 
 def _everything(now: datetime) -> list[Line]:
-    rows = Erasure.objects.filter(at__gte=files.horizon(now))
+    rows = Erasure.objects.filter(at__gte=files.kept_since(now))
     known = {line.key: line for line in files.readable()}
     return list((known | {line.key: line for line in _lines_of(list(rows))}).values())
 
 
-@transaction.atomic
+def _last_place() -> int:
+    return Erasure.objects.aggregate(last=Max("sequence"))["last"] or 0
+
+
 def _place(places: dict[Key, int]) -> None:
     """Give each row the place that its line has now."""
-    Erasure.objects.update(sequence=None)
     rows = [row for row in Erasure.objects.all() if (row.kind, row.number) in places]
     for row in rows:
         row.sequence = places[row.kind, row.number]
