@@ -25,6 +25,13 @@ class Term:
         day = min(local.day, 28) if local.month == 2 else local.day
         return local.replace(year=local.year - self.years, day=day) - timedelta(days=self.days)
 
+    def ends(self, moment: datetime) -> datetime:
+        """Return when a row of this moment has outlived its term."""
+        local = timezone.localtime(moment)
+        if (local.month, local.day) == (2, 29):
+            local = local.replace(month=3, day=1)
+        return local.replace(year=local.year + self.years) + timedelta(days=self.days)
+
 
 def after(field: str, *, years: int = 0, days: int = 0, named_too: bool = False) -> Term:
     return Term(field, years=years, days=days, named_too=named_too)

@@ -206,8 +206,3 @@ class Closure(models.Model):
     @property
     def is_revocable(self) -> bool:
         return self.state in {self.State.REQUESTED, self.State.COOLING} and not self.is_final
-
-    @property
-    def rows(self) -> int:
-        """Count the rows that were deleted or lost their name."""
-        return sum(self.tally.values())

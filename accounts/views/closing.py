@@ -17,13 +17,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import services
 from accounts.closing import consequences
 from accounts.forms.proof import ProofForm
-from accounts.models import Closure, User
+from accounts.models import Closure, Export, User
 from consent import inventory
 from consent.asking import stays_open
+from consent.expiry import last_ends
 
 ACT = "close"
 CLAUSES = "一二三四五前"
-TOO_LATE = "已经开始删除，无法撤回"
+TOO_LATE = "不能再撤回"
 CONTACTS_CHANGED = "最近 7 天换过手机号或邮箱。为防止别人冒用，现在不能立刻删除，到期会自动删除"
 
 
@@ -57,9 +58,12 @@ def _what_becomes_of(member: User) -> dict[str, Any]:
     # What a member is not told elsewhere is not told here; it goes all the same.
     tally = Counter({kind.label: rows for kind, rows in inventory.counts(member_id=member.pk)})
     tally[Closure._meta.label] += 1  # this very closing: its number stays as proof
-    rows = [(kind, tally[kind.label]) for kind in inventory.entries() if tally[kind.label]]
+    ends = last_ends(member_id=member.pk)
+    ends.pop(Closure._meta.label, None)  # its term runs from the end of this very closing
+    rows = [(kind, tally[kind.label], ends.get(kind.label)) for kind in inventory.entries() if tally[kind.label]]
     rows.sort(key=lambda row: (CLAUSES.find(row[0].clause[0]), row[0].name))
     return {
+        "export": Export.objects.of_member(member).current(timezone.now()).order_by("-requested_at", "-pk").first(),
         "deleted": [row for row in rows if row[0].deletes],
         "kept": [row for row in rows if not row[0].deletes],
         "consequences": consequences(member),
@@ -81,7 +85,18 @@ def _closing_page(request: HttpRequest, form: ProofForm) -> HttpResponse:
     closure = Closure.objects.live().filter(member=_member(request)).first()
     if closure is None:
         return redirect("accounts:me")
-    return render(request, "accounts/closing.html", {"closure": closure, "form": form})
+    return render(request, "accounts/closing.html", {"form": form, **_standing(closure)})
+
+
+def _standing(closure: Closure) -> dict[str, Any]:
+    """Tell how a closure stands to what was promised of it."""
+    now = timezone.now()
+    return {
+        "closure": closure,
+        "is_due": closure.due_at <= now,
+        "last_day": closure.requested_at + services.PROMISE,
+        "is_late": services.days_left(closure, now=now) < 0,
+    }
 
 
 @stays_open
@@ -123,5 +138,4 @@ def delete_now(request: HttpRequest) -> HttpResponse:
 def closed(request: HttpRequest, number: str) -> HttpResponse:
     """Tell whoever has the number how far a closure has come; it names nobody."""
     closure = get_object_or_404(Closure, number=number)
-    last_day = closure.requested_at + services.PROMISE
-    return render(request, "accounts/closed.html", {"closure": closure, "last_day": last_day})
+    return render(request, "accounts/closed.html", _standing(closure))

@@ -1,9 +1,11 @@
 """Leaving: the page, the door, and the way back while there is one."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
@@ -11,16 +13,23 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts import services
 from accounts.closing import Consequence
-from accounts.models import Closure, Message, User
-from tests.factories import make_case, make_member, make_staff
+from accounts.models import Closure, Export, Message, User
+from courses.models import Order
+from tests.factories import make_case, make_member, make_order, make_paid_order, make_staff
 
 pytestmark = pytest.mark.django_db
 
 PASSWORD = "correct horse battery"
 CLOSE, CLOSING = "/me/close/", "/me/closing/"
+CHINA = ZoneInfo("Asia/Shanghai")
+
+
+def text_of(answer) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode()))
 
 
 def signed_in(member) -> Client:
@@ -51,6 +60,42 @@ def test_the_page_tells_what_goes_what_stays_and_until_when(door, alice, documen
     assert "同意的佐证 2 条" in deleted
     assert "同意记录 2 条 长期；注销后不再指向任何人。个人信息保护法 第六十九条" in kept
     assert "注销编号与办理时间 2 条 自结束时间起 3 年。个人信息保护法 第六十九条" in kept
+
+
+def test_the_page_says_until_when_the_last_row_of_a_kind_stays_when_that_is_known(door, alice):
+    order = make_paid_order(member=alice)
+    ended = datetime(2025, 2, 28, 12, tzinfo=CHINA)
+    Order.objects.filter(pk=order.pk).update(completed_at=ended)
+    earlier = make_paid_order(member=alice)
+    Order.objects.filter(pk=earlier.pk).update(completed_at=ended - timedelta(days=300))
+    assert re.search(r"订单 2 条 自\S+起 3 年，最后一条到 2028年2月28日。", text_of(door.get(CLOSE)))
+    make_order(member=alice)  # it is not completed, so nobody knows
+    assert re.search(r"订单 3 条 自\S+起 3 年。", text_of(door.get(CLOSE)))
+
+
+def test_the_page_is_true_of_what_stays_for_a_term_and_of_what_stays_for_long(door, documents):
+    said = text_of(door.get(CLOSE))
+    assert "写明期限的，到期同样删除；长期保留的，也不再指向任何人" in said
+
+
+def test_an_export_is_offered_before_the_door_and_stands_in_nobodys_way(door, alice, now):
+    page = door.get(CLOSE).content.decode()
+    assert page.index('href="/me/export/"') < page.index('id="door"')
+    assert "不导出也不影响注销" in page
+    services.request_export(member=alice, now=now)
+    assert "您的导出正在准备" in door.get(CLOSE).content.decode()
+    assert services.build_due_exports(now=now) == 1
+    ready = text_of(door.get(CLOSE))
+    assert "您有一份导出可以下载到" in ready
+    assert "去下载" in ready
+    Export.objects.update(ended_at=now - timedelta(days=8))
+    assert "不导出也不影响注销" in door.get(CLOSE).content.decode()
+    assert door.post(CLOSE, {"password": PASSWORD}).status_code == 302
+
+
+def test_somebody_elses_export_is_not_offered(door, bob, now):
+    services.request_export(member=bob, now=now)
+    assert "您的导出正在准备" not in door.get(CLOSE).content.decode()
 
 
 def test_open_matters_are_told_and_stand_in_nobodys_way(door, alice):
@@ -124,7 +169,65 @@ def test_the_goodbye_page_tells_when_it_is_done(alice, now):
     services.purge_due(now=now)
     page = Client().get(closure.get_absolute_url()).content.decode()
     assert "账号已删除" in page
-    assert "条，逐项删除或去掉姓名" in page
+    assert not re.findall(r"\d+ 条", page), "the exact number would tell what the receipt leaves coarse"
+
+
+STANDS = {
+    "running": ("正在删除", "已经开始删除，不能再撤回，通常几分钟办完"),
+    "verifying": ("正在核查", "正在删除最后的记录，并核查没有遗留"),
+    "blocked": ("删除遇到了故障", "正在自动重试"),
+    "held": ("信息已经删除", "收据还要等一件事"),
+}
+
+
+@pytest.mark.parametrize("state", STANDS)
+def test_each_state_is_told_as_it_is_with_the_day_that_was_promised(alice, state):
+    asked = datetime(2026, 11, 2, 9, tzinfo=CHINA)
+    closure = services.close_account(member=alice, now=asked)
+    brought_to(closure, state)
+    with time_machine.travel(datetime(2026, 11, 17, 8, tzinfo=CHINA)):
+        page = text_of(Client().get(closure.get_absolute_url()))
+        theirs = text_of(signed_in(alice).get(CLOSING))
+    head, said = STANDS[state]
+    assert head in page
+    for told in (page, theirs):
+        assert said in told
+        assert ("最迟2026年11月17日办完" in told) == (state != "held")
+        assert ("几分钟" in told) == (state in {"running", "verifying"})
+    with time_machine.travel(datetime(2026, 11, 18, 8, tzinfo=CHINA)):
+        late = text_of(Client().get(closure.get_absolute_url()))
+    assert ("没能在承诺的2026年11月17日以前办完" in late) == (state != "held")
+    assert "最迟" not in late
+
+
+def brought_to(closure: Closure, state: str) -> None:
+    """Let the purge have come this far, the way the database allows."""
+    ours = Closure.objects.filter(pk=closure.pk)
+    ours.update(state="running", step="rows")
+    if state != "running":
+        ours.update(state=state)
+
+
+def test_when_everything_is_erased_and_only_looked_at_again_it_says_so(alice, now):
+    closure = services.close_account(member=alice, now=now)
+    brought_to(closure, "verifying")
+    Closure.objects.update(member=None)
+    page = text_of(Client().get(closure.get_absolute_url()))
+    assert "您的信息已经删除，正在再核查一遍" in page
+
+
+def test_who_is_due_and_still_there_reads_of_no_day_that_is_over(alice):
+    due = timezone.localtime() - timedelta(days=1)
+    closure = services.close_account(member=alice, now=due - timedelta(days=7))
+    for told in (Client().get(closure.get_absolute_url()), signed_in(alice).get(CLOSING)):
+        page = text_of(told)
+        assert "随时" in page
+        assert f"{due.month}月{due.day}日" not in page
+    Closure.objects.update(requested_at=due - timedelta(days=30))
+    for told in (Client().get(closure.get_absolute_url()), signed_in(alice).get(CLOSING)):
+        assert not re.search("最晚|最迟", text_of(told)), "a day that is over is promised no more"
+    Closure.objects.update(is_final=True)
+    assert "就要开始删除，不能撤回" in text_of(Client().get(closure.get_absolute_url()))
 
 
 def test_a_second_click_is_harmless(alice, now):

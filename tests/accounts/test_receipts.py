@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -65,6 +66,14 @@ def test_anybody_can_verify_it_without_us(client, alice, now):
     public = Ed25519PublicKey.from_public_bytes(base64.b64decode(told["public_key"]))
     public.verify(base64.b64decode(told["signature"]), told["signed"].encode())
     assert json.loads(told["signed"]) == told["receipt"]
+
+
+def test_what_is_printed_bears_the_signature_and_the_key(client, alice, now):
+    closure = leave(alice, now)
+    page = client.get(f"/receipts/{closure.number}/").content.decode().partition("<main")[2]
+    opened = re.sub(r"<details.*?</details>", "", page, flags=re.DOTALL)  # paper cannot be opened
+    assert closure.signature in opened
+    assert services.read_receipt(closure).public_key in opened
 
 
 def test_it_holds_after_the_keys_were_changed_and_not_after_its_key_is_gone(client, alice, bob, now, settings):

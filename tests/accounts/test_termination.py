@@ -45,7 +45,12 @@ def test_they_are_told_and_shut_out_and_cannot_take_it_back(alice, officer, now)
         services.withdraw_closure(member=alice, now=now)
     page = sign_in(Client(), alice).get("/me/closing/", follow=True).content.decode()
     assert "撤回注销" not in page
-    assert "正在删除" in Client().get(closure.get_absolute_url()).content.decode()
+    assert "账号已被终止" in page
+    assert "可以在「投诉与咨询」里提出申诉" in page
+    for told in (page, Client().get(closure.get_absolute_url()).content.decode()):
+        assert "开始删除，不能撤回" in told
+        assert "几分钟" not in told
+        assert "已经开始删除" not in told
 
 
 def test_all_that_is_left_is_a_digest_that_names_nobody(alice, officer, now):

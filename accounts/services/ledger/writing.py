@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 import structlog
+from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
