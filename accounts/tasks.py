@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Message
-from consent.turns import one_at_a_time
+from consent.turns import at_most, one_at_a_time
 
 
 @shared_task
@@ -25,7 +25,7 @@ def deliver_due_mail(**_later: object) -> int:
 
 
 @shared_task
-@one_at_a_time
+@at_most(2)
 def purge_due_accounts(**_later: object) -> int:
     """Purge accounts whose closing is due; safe to run twice, and on several workers."""
     return services.purge_due(now=timezone.now())

@@ -9,6 +9,7 @@ from functools import wraps
 
 from django.db import connection
 
+Sweep = Callable[..., int]
 SPACE = 0x7475726E  # "turn": our place among PostgreSQL's advisory locks
 
 
@@ -23,15 +24,26 @@ def turn(name: str) -> Iterator[bool]:
             _ask("pg_advisory_unlock", name)
 
 
-def one_at_a_time(sweep: Callable[..., int]) -> Callable[..., int]:
-    """Make a sweep do nothing while the same one runs: what hangs then keeps one thread waiting, never all of them."""
+def at_most(places: int) -> Callable[[Sweep], Sweep]:
+    """Make a sweep do nothing while the same one runs so many times: what hangs never keeps all threads waiting."""
 
-    @wraps(sweep)
-    def alone(**later: object) -> int:
-        with turn(f"{sweep.__module__}.{sweep.__name__}") as is_ours:
-            return sweep(**later) if is_ours else 0
+    def limit(sweep: Sweep) -> Sweep:
+        name = f"{sweep.__module__}.{sweep.__name__}"
 
-    return alone
+        @wraps(sweep)
+        def limited(**later: object) -> int:
+            for place in range(places):
+                with turn(f"{name}.{place}") as is_ours:
+                    if is_ours:
+                        return sweep(**later)
+            return 0
+
+        return limited
+
+    return limit
+
+
+one_at_a_time = at_most(1)
 
 
 def _ask(function: str, name: str) -> bool:

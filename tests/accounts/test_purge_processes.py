@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from accounts import services
+from accounts import services, tasks
 from accounts.models import Closure, Erasure, User
 from accounts.services import ledger, purge, receipts
 from tests import canaries
@@ -146,6 +146,25 @@ def test_workers_at_once_erase_each_member_once_and_give_each_one_receipt(worker
     lines = list(ledger.lines())
     assert [line.sequence for line in lines] == list(range(1, len(closures) + 1))
     assert len({line.subject for line in lines}) == len({line.number for line in lines}) == len(closures)
+
+
+def test_the_clocks_own_task_is_carried_out_by_two_at_once_and_by_no_third(monkeypatch):
+    monkeypatch.setattr(purge, "BATCH", 10)
+    many_leaving(100)
+    begun, at_work = Barrier(2, timeout=30), []
+    real = services.purge_due
+
+    def purge_beside_each_other(*, now):
+        begun.wait()
+        at_work.extend(in_parallel(tasks.purge_due_accounts))  # a third that comes meanwhile
+        begun.wait()
+        return real(now=now)
+
+    monkeypatch.setattr(services, "purge_due", purge_beside_each_other)
+    done = in_parallel(tasks.purge_due_accounts, tasks.purge_due_accounts)
+    assert at_work == [0, 0]
+    assert sum(done) == 100
+    assert min(done) > 0
 
 
 @pytest.mark.parametrize("_round", range(8))
