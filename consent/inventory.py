@@ -105,11 +105,15 @@ def path_to_owner(entry: Entry) -> list[type[models.Model]]:
     return path
 
 
-def tallies(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
-    """Count all rows of each kind for each of these members, in a single query; keys are model labels."""
+def tallies(*, member_ids: Iterable[int], shown_only: bool = False) -> dict[int, Counter[str]]:
+    """Count all rows of each kind, or those that they are told of, for each of these members, in a single query.
+
+    Keys are model labels.
+    """
     ids = list(member_ids)
     found: dict[int, Counter[str]] = {member_id: Counter() for member_id in ids}
-    for member_id, label, rows in _tally(Among(ids), Entry.rows).values_list("of_member", "of_kind", "rows"):
+    counted = _tally(Among(ids), Entry.shown_rows if shown_only else Entry.rows)
+    for member_id, label, rows in counted.values_list("of_member", "of_kind", "rows"):
         found[member_id][label] += rows
     return found
 

@@ -18,11 +18,23 @@ REFUSALS: dict[type[Exception], str] = {
 }
 
 
+class ProposalForm(ModelForm[Disclosure]):
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse what would stay for three years after the member has gone."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors:
+            told = Disclosure(**{name: cleaned[name] for name in ("member", *services.DISCLOSED_IN_WORDS)})
+            for name in services.discloses_who(told):
+                self.add_error(name, "这一栏要保存三年，不能写出会员的姓名、号码或邮箱；写种类或文书编号")
+        return cleaned
+
+
 @admin.register(Disclosure)
 class DisclosureAdmin(UnguessableAdmin):
     """What the law forbids to tell the member does not belong here: they read every line of it."""
 
     looked_at_for = "办理信息披露"
+    form = ProposalForm
     list_display = ["pk", "at", "state", "ground", "recipient", "kinds", "member"]
     list_filter = ["state", "ground"]
     list_select_related = ["member"]

@@ -24,6 +24,7 @@ from accounts.services.closing import (
 from accounts.services.colleagues import colleagues
 from accounts.services.confirmation import CodeNotSent, code_is_right, contacts_of, send_confirmation_code
 from accounts.services.devices import devices_of, drop_ended_sessions, end_device, note_device
+from accounts.services.disclosing import IN_WORDS as DISCLOSED_IN_WORDS
 from accounts.services.disclosing import (
     MAY_APPROVE,
     AlreadyApproved,
@@ -31,6 +32,7 @@ from accounts.services.disclosing import (
     approve_disclosure,
     propose_disclosure,
 )
+from accounts.services.disclosing import says_who as discloses_who
 from accounts.services.exporting import (
     AlreadyExporting,
     TooManyExports,
@@ -94,6 +96,7 @@ from accounts.services.termination import NotTerminable, excluded_until, may_not
 from accounts.services.visits import Seen, note_visit, write_visits
 
 __all__ = [
+    "DISCLOSED_IN_WORDS",
     "JUST_JOINED",
     "LEDGER_PATIENCE",
     "LONGEST_WITHOUT",
@@ -151,6 +154,7 @@ __all__ = [
     "delete_now",
     "deliver_due_messages",
     "devices_of",
+    "discloses_who",
     "drop_ended_sessions",
     "drop_outdated_messages",
     "drop_unproven_claims",

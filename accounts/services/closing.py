@@ -12,6 +12,7 @@ from accounts.services.alerts import alert_former, former_contacts
 from accounts.services.ledger import note_withdrawal
 from accounts.services.messages import notify, tell
 from accounts.services.sessions import sign_out_everywhere
+from consent import inventory
 
 # 15 natural days are the promise; the days to change one's mind are a part of them.
 PROMISE = timedelta(days=15)
@@ -43,11 +44,17 @@ def close_account(*, member: User, now: datetime) -> Closure:
     former = former_contacts(member=person, now=now)
     if former:
         due_at = max(due_at, now + Alert.VALID)
-    closure = Closure.objects.create(member=person, requested_at=now, due_at=due_at, next_attempt_at=due_at)
+    moments = {"requested_at": now, "due_at": due_at, "next_attempt_at": due_at}
+    # Counted before anything goes: the receipt tells of the devices that are signed out in this moment, too.
+    closure = Closure.objects.create(member=person, tally=_counted(person), **moments)
     alert_former(member=person, contacts=former, what=f"您的账号已申请注销，编号 {closure.number}", now=now)
     shut(person, now=now)
     _say_goodbye(person, closure, now=now)
     return closure
+
+
+def _counted(person: User) -> dict[str, int]:
+    return dict(inventory.tallies(member_ids=[person.pk], shown_only=True)[person.pk])
 
 
 def shut(person: User, *, now: datetime) -> None:
@@ -78,7 +85,8 @@ def withdraw_closure(*, member: User, now: datetime) -> Closure:
     closure = _revocable(member)
     closure.state = Closure.State.WITHDRAWN
     closure.ended_at = now
-    closure.save(update_fields=["state", "ended_at"])
+    closure.tally = {}
+    closure.save(update_fields=["state", "ended_at", "tally"])
     User.objects.filter(pk=member.pk).update(closing_at=None)
     member.closing_at = None
     note_withdrawal(closure, member=member, now=now)

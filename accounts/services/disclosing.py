@@ -8,7 +8,9 @@ import structlog
 from django.db import transaction
 
 from accounts.models import Disclosure, User
+from accounts.services import residue
 
+IN_WORDS = ("recipient", "purpose", "legal_basis", "kinds")
 MAY_APPROVE = "accounts.approve_disclosure"
 log = structlog.get_logger(__name__)
 
@@ -19,6 +21,14 @@ class AlreadyApproved(Exception):
 
 class OwnProposal(Exception):
     """Nobody approves what they have proposed, or what is about themselves."""
+
+
+def says_who(disclosure: Disclosure) -> list[str]:
+    """Name the fields in which the member stands by name, number or address: no line of it can be changed later."""
+    if disclosure.member is None:
+        return []
+    traces = residue.Traces([disclosure.member])
+    return [name for name in IN_WORDS if residue.says_who(traces, getattr(disclosure, name))]
 
 
 def propose_disclosure(*, disclosure: Disclosure, by: User, now: datetime) -> Disclosure:

@@ -103,5 +103,5 @@ def _refuse_what_says_too_much(finding: ResidueFinding, decision: str, reason: s
     if decision == Decision.KEPT and not reason.strip():
         raise NotADecision("依法保留要写明理由")
     traces = residue.Traces(residue.Identifiers.kept([(finding.closure_id, finding.closure.traces or {})]))
-    if traces.are_in(reason) or any(traces.names_among([reason])):
+    if residue.says_who(traces, reason):
         raise NotADecision("理由会长期保存，不能写出会员的姓名、号码、邮箱或凭据")

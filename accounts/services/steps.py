@@ -49,7 +49,7 @@ def members_of(batch: list[Closure]) -> list[User]:
 
 def take_stock(batch: list[Closure]) -> None:
     """Count what there is of each of them now; what earlier steps have deleted since it was counted stays counted."""
-    tallies = inventory.tallies(member_ids=[member.pk for member in members_of(batch)])
+    tallies = inventory.tallies(member_ids=[member.pk for member in members_of(batch)], shown_only=True)
     for closure in batch:
         closure.tally = dict(Counter(closure.tally) | tallies[closure.member_id or 0])
 

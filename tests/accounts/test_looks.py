@@ -247,6 +247,19 @@ def test_one_proposes_another_approves_and_then_the_member_reads_it(desk, door, 
     assert "officer@example.com" not in page
 
 
+@pytest.mark.parametrize("field", ["recipient", "purpose", "legal_basis", "kinds"])
+def test_a_proposal_that_says_who_it_is_about_is_refused_beside_the_field_and_keeps_what_was_typed(desk, alice, field):
+    alice.name = "王爱丽"
+    alice.save()
+    for said in (f"转给 {alice.email}", "王爱丽医生的订单"):
+        page = desk.post(f"{DESK}add/", {"member": alice.pk, **TOLD, field: said})
+        assert page.status_code == 200
+        assert list(page.context["adminform"].form.errors) == [field]
+        assert "不能写出会员的姓名" in words(page)
+        assert page.context["adminform"].form[field].value() == said
+    assert not Disclosure.objects.exists()
+
+
 def test_a_member_is_told_nowhere_of_what_nobody_has_approved_yet(door, alice, officer, support, now):
     waiting = disclosure(alice, support, now)
     for page in ("/me/", "/policy/inventory/", DISCLOSURES):

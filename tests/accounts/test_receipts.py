@@ -6,12 +6,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import ProgrammingError, transaction
 
 from accounts import services
 from accounts.models import Closure, Visit
-from tests.factories import make_case, make_course, make_order, sign_in
+from tests import canaries
+from tests.factories import make_case, make_course, make_order, make_payment_account, sign_in
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -47,6 +49,16 @@ def test_it_tells_what_was_deleted_and_what_is_held_until_when_and_why(client, a
     assert (held["outcome"], held["rows"]) == ("held", "少于 10")
     assert "3 年" in held["until"]
     assert "电子商务法" in held["because"]
+
+
+def test_it_tells_of_what_went_before_the_rows_did(client, alice, now, monkeypatch):
+    make_payment_account(member=alice)
+    UserSession.objects.create(user=alice, session_key="x", ip="192.0.2.1", user_agent="Firefox")
+    canaries.upload(alice, "照片")
+    monkeypatch.setattr("accounts.closing.release", lambda member: member.payment_accounts.all().delete())
+    told = kinds(client, leave(alice, now))
+    for name in ("支付账号", "登录设备", "上传的文件"):
+        assert (told[name]["outcome"], told[name]["rows"]) == ("deleted", "少于 10"), name
 
 
 def test_it_names_nobody_and_says_until_when_backups_have_it(client, alice, now, settings):

@@ -34,4 +34,9 @@ def search(traces: Traces, *, rows_only: bool = False) -> Scan:
     return scan
 
 
-__all__ = ["Identifiers", "Places", "Residue", "Scan", "Traces", "Unsearchable", "search", "shown"]
+def says_who(traces: Traces, text: str) -> bool:
+    """Tell whether a text that stays for years has one of them in it, or their name."""
+    return traces.are_in(text) or any(traces.names_among([text]))
+
+
+__all__ = ["Identifiers", "Places", "Residue", "Scan", "Traces", "Unsearchable", "says_who", "search", "shown"]
