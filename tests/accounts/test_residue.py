@@ -23,6 +23,7 @@ from accounts import services
 from accounts.models import Closure, Profile, ResidueFinding, User
 from accounts.services import residue
 from accounts.services.residue import caches, files, tables
+from accounts.services.residue.texts import among, encoded
 from consent.models import Acceptance
 from tests.factories import make_member, make_payment_account
 
@@ -145,7 +146,58 @@ def test_what_stands_for_a_member_and_nobody_else_is_a_trace_and_the_bare_number
     traces = residue.Traces([lin])
     for one in (lin.subject, lin.subject.hex, str(lin.media_prefix).upper(), f"/doctors/{slug}/", f"协议{token}。"):
         assert traces.are_in(f"x {one}")
-    assert not any(map(traces.are_in, (str(lin.pk), f"会员 #{lin.pk}", f"{slug}s", f"{token}1", f"{lin.subject.hex}a")))
+    assert not any(map(traces.are_in, (str(lin.pk), f"{slug}s", f"{token}1", f"{lin.subject.hex}a")))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        '{"user_id": 7}',
+        r'{"a": "{\"member_id\": \"7\"}"}',
+        "'_auth_user_id': '7'",
+        "member_id=7&x=1",
+        "?user_id%3D7",
+        "userId: 7,",
+        "User ID：７",
+        "User.pk = 7",
+        "会员 #7",
+        "会员＃７的订单",
+        "member #7.",
+        "用户编号：7",
+        "会员号 7",
+        "用户ID=7",
+        "/admin/accounts/user/7/change/",
+        "next=%2Fadmin%2Faccounts%2Fuser%2F7%2F",
+    ],
+)
+def test_the_number_of_a_members_row_is_found_where_a_text_says_that_it_is_one(said):
+    traces = residue.Traces(residue.Identifiers(ids=[(7, 7)]))
+    assert list(traces.found_among([said])) == [(0, frozenset({7}))]
+    assert not residue.Traces(residue.Identifiers(ids=[(77, 77), (6, 6)])).are_in(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "7",
+        '{"accounts.User": 7}',
+        '{"user": 7, "member": 7}',
+        "7 个会员",
+        "会员：7 人",
+        "会员 7 折",
+        "支付账号 #7",
+        "订单 #7",
+        '"user_id": 77',
+        "会员 #17",
+        "会员 #7000000000000000000000",
+        "superuser_id: 7",
+        "/admin/accounts/userlog/7/",
+        "用户号码：7",
+        '"user_id": null, 7',
+    ],
+)
+def test_another_number_is_nobodys(said):
+    assert not residue.Traces(residue.Identifiers(ids=[(7, 7)])).are_in(said)
 
 
 def test_an_address_of_rare_letters_and_one_that_was_added_later_are_found(lin):
@@ -184,28 +236,75 @@ def test_what_was_kept_of_each_member_finds_the_same_when_they_are_gone(lin):
 
 
 def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
-    traces = residue.Traces([lin, make_member(email="o'neil@example.com", name="Ann Lee")])
-    token = str(lin.subject)
-    contacts = [HOME, PHONE, HOME[:3], HOME[3:], wide(HOME), MAIL, MAIL.upper(), quote(MAIL), "o'neil@example.com"]
-    others = [
-        token,
-        token.replace("-", ""),
-        token[:18],
-        token[18:],
-        "林 巧稚",
-        "Ann Lee",
-        "电话",
-        "@",
-        "%40",
-        "＠",
-        "x",
+    """Each of its simpler spellings is of texts that a finder would find something in, made up by chance."""
+    others = [make_member(email=f"{local}@example.com", name=name) for local, name in ODD.items()]
+    traces = residue.Traces([lin, *others])
+    token, slug = str(lin.subject), Profile.objects.create(member=lin).slug
+    contacts = [HOME, PHONE, HOME[:3], HOME[3:], MAIL, quote(MAIL), quote(quote(MAIL)), *ODD, *ODD.values(), "林 巧稚"]
+    tokens = [token, token.replace("-", ""), token[:18], token[18:], slug]
+    ids = [str(lin.pk), "user_id", "Member", "会员", "用户", "id", "编号", "accounts/user/", "%2F", "#", "：", '": "']
+    gaps = [
+        " ",
+        "-",
+        ".",
+        "·",
+        "（",
+        "\u3000",
+        "—",
+        "\n",
+        "\x01",
+        "\0",
+        "\\",
+        "\\你",
+        "\\n",
+        "\\u0031",
+        "\\u4f60",
+        "\\u002d",
     ]
-    pieces = [*contacts, *others, "x", " ", "-", ".", "\\", "\\u0031", "\n", "9", "example.com", "\x01", "ſ"]
+    letters = [
+        "x",
+        "9",
+        "１",
+        "@",
+        "＠",
+        "%40",
+        "%2540",
+        "%",
+        "@example.com",
+        "ſ",
+        "\u212a",
+        "İ",
+        "电话",
+        "\ud800",
+        "é",
+    ]
+    pieces = [*contacts, *tokens, *ids, *gaps, *letters]
+    pieces += [spelled for piece in pieces for spelled in (piece.upper(), wide(piece))]
     chance = random.Random(5)
-    texts = ["".join(chance.choices(pieces, k=chance.randrange(1, 6))) for _ in range(4000)]
-    found = {i for i, _owners in [*traces.found_among(texts), *traces.names_among(texts)]}
-    assert 1000 < len(found) < len(texts)
-    assert found <= set(traces.sieve.keep(texts, named=True))
+    texts = ["".join(chance.choices(pieces, k=chance.randrange(1, 7))) for _ in range(20_000)]
+    texts += [_respelled(chance.choice(contacts + tokens), chance) for _ in range(20_000)]
+    found = {i for find in (*traces.finders, traces.names) for i, _owners in among(texts, find)}
+    assert 10_000 < len(found) < len(texts)
+    assert found <= {i for i, text in enumerate(texts) if traces.sieve.keeps(encoded([text]), named=True)}
+    assert traces.sieve.keeps(encoded(texts))
+
+
+ODD = {"o'neil": "Ann Lee", "王芳": "买买提·艾力", "josé": "José Núñez", "kiſs": "ßen Öz", "i.k-s": "——", "0７": "ｱ ｲ"}
+
+
+def _respelled(text: str, chance: random.Random) -> str:
+    """Write each letter in one of the ways in which it is still the same."""
+    ways = [
+        lambda letter: letter,
+        str.upper,
+        wide,
+        lambda letter: f"\\u{ord(letter):04x}",
+        lambda letter: f"%{ord(letter):02x}" if letter.isascii() else letter,
+        lambda letter: letter + chance.choice(["", " ", "-", "·", "　"]),
+        lambda letter: {"s": "ſ", "k": "\u212a", "i": "ı"}.get(letter, letter),
+    ]
+    used = chance.sample(ways, 2)
+    return "".join(chance.choice(used)(letter) if chance.random() < 0.2 else letter for letter in text)
 
 
 # ── The database ──

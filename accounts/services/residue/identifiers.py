@@ -1,15 +1,17 @@
 """By what the members who leave are known, and nobody else is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 
 from accounts import closing
 from accounts.models import Closure, Profile, User
+from accounts.services.residue.spellings import is_plain, is_word
 from consent.lookups import Among
 
 SHORTEST_TOKEN = 8
@@ -49,6 +51,24 @@ class Identifiers:
         """Write what is known of one of them, to be kept sealed and nowhere else."""
         return self._by_owner.get(owner, {of.name: [] for of in fields(self)})
 
+    @property
+    def numbers(self) -> Pairs:
+        return [(to, owner) for to, owner in self.contacts if "@" not in to]
+
+    @property
+    def addresses(self) -> Pairs:
+        return [(to, owner) for to, owner in self.contacts if "@" in to and is_plain(to)]
+
+    @property
+    def words(self) -> Pairs:
+        return [(token, owner) for token, owner in self.tokens if is_word(token)]
+
+    @property
+    def literals(self) -> Pairs:
+        """List what can only be looked for as it stands: odd addresses, quoted ones too, and odd tokens."""
+        odd = [(to, owner) for to, owner in self.contacts if "@" in to and not is_plain(to)]
+        return [*_quoted_too(odd), *((token, owner) for token, owner in self.tokens if not is_word(token))]
+
     @cached_property
     def _by_owner(self) -> dict[int, Said]:
         found: dict[int, Said] = {}
@@ -56,6 +76,11 @@ class Identifiers:
             for value, owner in getattr(self, of.name):
                 found.setdefault(owner, {one.name: [] for one in fields(self)})[of.name].append(value)
         return found
+
+
+def _quoted_too(odd: Pairs) -> Iterator[tuple[str, int]]:
+    for address, owner in odd:
+        yield from ((spelling, owner) for spelling in (address, address.replace("@", "%40"), quote(address)))
 
 
 def _contacts(ids: list[int]) -> Pairs:

@@ -5,15 +5,15 @@ one does. An alternation of all that is sought would cost more with each of them
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 from unicodedata import normalize
 from urllib.parse import unquote
 
 import phonenumbers
 
 Owners = frozenset[int]
-Index = Mapping[str, Owners]
+Value = TypeVar("Value", str, int)
 Hit = tuple[int, Owners]  # where in the text, and whose it is
 
 WIDE_GAPS = r"\u00a0\u3000（）［］【】．·‐-―−－"
@@ -21,18 +21,28 @@ GAPS = rf" \t{WIDE_GAPS}()\[\].-"
 GAP = f"[{GAPS}]{{0,3}}"
 RUN = re.compile(rf"[0-9０-９](?:{GAP}[0-9０-９]){{6,}}")
 GROUP = re.compile("[0-9]+")
+MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
 AT = re.compile("@|＠|%(?:25)?40")
 DOMAIN = re.compile(r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*")
 LOCAL = re.compile("[0-9A-Za-z._+-]*")
 QUOTED_LOCAL = re.compile("[0-9A-Za-z._+%-]*")
 LONGEST_LOCAL = 200  # of 64 characters some may be quoted
 WORD = re.compile(r"[0-9A-Za-z]{8}(?:-[0-9A-Za-z]{4}){3}-[0-9A-Za-z]{12}(?![0-9A-Za-z])|[0-9A-Za-z]{8,}")
+# Whose row it is, and not how many there are ("accounts.User": 1) nor which of another kind (支付账号 #7).
+OF_MEMBER = re.compile(
+    rf"(?:(?<![0-9A-Za-z])(?:user|member)_?{GAP}(?:id|pk)[\"']?{GAP}(?:[:=：＝]|%3D){GAP}[\"'#＃]?"
+    rf"|accounts(?:/|%2F)user(?:/|%2F)"
+    rf"|(?:(?<![0-9A-Za-z])(?:user|member)|会员|用户){GAP}[#＃]"
+    rf"|(?:会员|用户){GAP}(?:编号|号|id){GAP}[:=：＝]?{GAP}[#＃]?)"
+    rf"{GAP}([0-9０-９]{{1,19}})(?![0-9０-９])",
+    re.IGNORECASE | re.ASCII,
+)
 NOT_BEFORE, NOT_AFTER = r"(?<![0-9A-Za-z._+-])", r"(?![0-9A-Za-z_-]|\.[0-9A-Za-z])"
 
 
-def index(pairs: Iterable[tuple[str, int]]) -> dict[str, Owners]:
+def index(pairs: Iterable[tuple[Value, int]]) -> dict[Value, Owners]:
     """Tell of each value whose it is; two may share one."""
-    found: dict[str, Owners] = {}
+    found: dict[Value, Owners] = {}
     alone: dict[int, Owners] = {}
     for value, owner in pairs:
         theirs = alone.setdefault(owner, frozenset({owner}))
@@ -67,7 +77,9 @@ class Numbers:
 
 
 def forms_of(number: str) -> list[str]:
-    """List the digits by which a number is dialled: at home, from a distance, from abroad."""
+    """List the digits by which a number is dialled: at home, from a distance, from abroad; the first is in them all."""
+    if MOBILE.fullmatch(number):  # of a country that has a thousand rules for its numbers, and one for these
+        return [number[3:], f"0{number[3:]}", number[1:], f"00{number[1:]}"]
     try:
         parsed = phonenumbers.parse(number)
     except phonenumbers.NumberParseException:
@@ -128,6 +140,19 @@ class Words:
 def is_word(token: str) -> bool:
     """Tell whether a token can be found as a whole word."""
     return WORD.fullmatch(token) is not None
+
+
+class Ids:
+    """Finds the numbers of members' rows where a text says that they are: of itself 7 is anything."""
+
+    def __init__(self, ids: Iterable[tuple[int, int]]) -> None:
+        self.owners = index(ids)
+
+    def __call__(self, text: str) -> Iterator[Hit]:
+        for said in OF_MEMBER.finditer(text) if self.owners else ():
+            owners = self.owners.get(int(said[1]))
+            if owners:
+                yield said.start(), owners
 
 
 class Literals:

@@ -1,6 +1,6 @@
 """The tables of the database, ours or not, and how everything is read that stands in one."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -13,10 +13,7 @@ from psycopg import sql
 from consent import inventory
 from consent.fields import SealedMixin, SubjectKey
 
-PAGES = 64  # of 8 KB
-LITTLE = 8 * 1024 * 1024  # bytes
 SOUGHT = ("accounts_closure", "traces")
-BESIDE, AFTER = "\x01", "\x02"  # between columns, and between rows; nothing sought goes across them
 # Every column that could show plain text: of text's kinds, of types that are written as text, lists of any.
 COLUMNS = """
     SELECT nspname, relname, nspname = current_schema(), attname, kind
@@ -67,13 +64,23 @@ class Table:
         return {i: fields[name] for i, (name, _kind) in enumerate(self.columns) if name in fields}
 
     @property
-    def bytes(self) -> list[SealedMixin | None]:
-        """List the columns of bytes, each with what opens it."""
-        return [self.sealed.get(i) for i, (_name, kind) in enumerate(self.columns) if kind in READ_AS]
+    def plain(self) -> list[tuple[str, str]]:
+        """List the other columns."""
+        return [column for i, column in enumerate(self.columns) if i not in self.sealed]
 
     @property
-    def regclass(self) -> str:
-        return f'"{self.schema}"."{self.name}"'
+    def key(self) -> tuple[str, str]:
+        """Tell by what a row is known, and of which type it is: by its place where no model knows better."""
+        key = self.model._meta.pk if self.model else None
+        return (str(key.column), str(key.rel_db_type(connection))) if key else ("ctid", "tid")
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def regclass(self) -> sql.Composed:
+        return sql.SQL("{}::regclass").format(sql.Literal(f'"{self.schema}"."{self.name}"'))
 
     def place(self, column: int) -> str:
         table = self.name if self.is_ours else f"{self.schema}.{self.name}"
@@ -115,56 +122,26 @@ def read(query: sql.Composed, params: list[Any], at_once: int) -> Iterator[list[
             yield rows
 
 
+def read_bytes(query: sql.Composed) -> Iterator[bytes | None]:
+    """Read one value of bytes after another, as bytes: Django's cursors have them written as text, twice as long."""
+    connection.ensure_connection()
+    # Outside of a transaction a cursor only lives on if it is told to.
+    reader = connection.connection.cursor("residue", binary=True, withhold=connection.get_autocommit())
+    with connection.wrap_database_errors, reader as cursor:
+        cursor.itersize = 1
+        cursor.execute(query)
+        yield from (value for (value,) in cursor)
+
+
 def select(table: Table, *, only: bool = False) -> sql.Composed:
     """Read of each row its key, then every column that could show something; of all rows, or `only` of some keys."""
-    columns = [_column(name, kind) for name, kind in table.columns]
-    query = _from(table, columns)
-    return query + sql.SQL(" WHERE {} = ANY(%s)").format(_key(table)) if only else query
+    name, kind = table.key
+    key, columns = as_text(name, kind), [as_text(*column) for column in table.columns]
+    query = sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join([key, *columns]), table.identifier)
+    some = sql.SQL(" WHERE {} = ANY(%s::{}[])").format(sql.Identifier(name), sql.SQL(kind))
+    return query + some if only else query
 
 
-def select_joined(table: Table) -> sql.Composed:
-    """Read of each row its key, every column of text as one text, then every column of bytes."""
-    return _from(table, [_joined(table), *(_column(name, kind) for name, kind in table.columns if kind in READ_AS)])
-
-
-def is_plain(table: Table) -> bool:
-    """Tell whether a table holds text only, and none of it so long that it lies elsewhere."""
-    if table.bytes:
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_table_size(%s) - pg_relation_size(%s)", [table.regclass] * 2)
-        return bool(cursor.fetchone()[0] <= LITTLE)
-
-
-def select_pages(table: Table) -> sql.Composed:
-    """Read all there is in so many pages of a table as one text, page after page, as of one moment."""
-    of_rows = sql.SQL("SELECT string_agg({}, {}) FROM ONLY {} WHERE ctid >= {} AND ctid < {}").format(
-        _joined(table),
-        sql.Literal(AFTER),
-        sql.Identifier(table.schema, table.name),
-        sql.SQL("format('(%%s,0)', of_pages.first)::tid"),
-        sql.SQL("format('(%%s,0)', of_pages.first + {})::tid").format(sql.Literal(PAGES)),
-    )
-    pages = sql.SQL(
-        "generate_series(0, pg_relation_size({}) / current_setting('block_size')::int, {}) AS of_pages(first)"
-    )
-    return sql.SQL("SELECT ({}) FROM {}").format(of_rows, pages.format(sql.Literal(table.regclass), sql.Literal(PAGES)))
-
-
-def _from(table: Table, columns: Sequence[sql.Composable]) -> sql.Composed:
-    query = sql.SQL("SELECT {} FROM ONLY {}")
-    return query.format(sql.SQL(", ").join([_key(table), *columns]), sql.Identifier(table.schema, table.name))
-
-
-def _joined(table: Table) -> sql.Composed:
-    texts = [_column(name, kind) for name, kind in table.columns if kind not in READ_AS]
-    return sql.SQL("concat_ws({})").format(sql.SQL(", ").join([sql.Literal(BESIDE), sql.Literal(""), *texts]))
-
-
-def _column(name: str, kind: str) -> sql.Composed:
+def as_text(name: str, kind: str) -> sql.Composed:
+    """Read a column as text, or as bytes where it holds such."""
     return sql.SQL(READ_AS.get(kind, "{}::text")).format(sql.Identifier(name))
-
-
-def _key(table: Table) -> sql.Composable:
-    key = table.model._meta.pk if table.model else None
-    return sql.Identifier(str(key.column)) if key else sql.SQL("ctid::text")

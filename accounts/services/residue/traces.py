@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from urllib.parse import quote
 
 from accounts.models import User
-from accounts.services.residue.identifiers import Identifiers, Pairs
+from accounts.services.residue.identifiers import Identifiers
 from accounts.services.residue.sieve import Sieve
-from accounts.services.residue.spellings import Addresses, Literals, Numbers, Owners, Words, is_plain, is_word
-from accounts.services.residue.texts import among
+from accounts.services.residue.spellings import Addresses, Ids, Literals, Numbers, Owners, Words
+from accounts.services.residue.texts import among, encoded
 
 
 class Traces:
@@ -27,21 +26,19 @@ class Traces:
         return Literals(self.known.names)
 
     @cached_property
-    def finders(self) -> list[Numbers | Addresses | Words | Literals]:
-        """Put together how to find them, when somebody first looks."""
-        tokens = self.known.tokens
-        mails = [(to, owner) for to, owner in self.contacts if "@" in to]
-        odd = [(to, owner) for to, owner in mails if not is_plain(to)]
+    def finders(self) -> list[Numbers | Addresses | Words | Literals | Ids]:
+        """Put together how to find them, when the sieve first keeps something."""
         return [
-            Numbers((to, owner) for to, owner in self.contacts if "@" not in to),
-            Addresses((to, owner) for to, owner in mails if is_plain(to)),
-            Words((token, owner) for token, owner in tokens if is_word(token)),
-            Literals([*_quoted_too(odd), *((t, owner) for t, owner in tokens if not is_word(t))], whole=True),
+            Numbers(self.known.numbers),
+            Addresses(self.known.addresses),
+            Words(self.known.words),
+            Literals(self.known.literals, whole=True),
+            Ids(self.known.ids),
         ]
 
     @cached_property
     def sieve(self) -> Sieve:
-        return Sieve(self.finders, self.names)
+        return Sieve(self.known)
 
     def are_in(self, *texts: str) -> bool:
         """Tell whether a text betrays any of them; their names do not count."""
@@ -49,14 +46,11 @@ class Traces:
 
     def found_among(self, texts: Sequence[str]) -> Iterator[tuple[int, Owners]]:
         """Find which of these texts betrays whom, in one go over all of them."""
-        for find in self.finders:
-            yield from among(texts, find)
+        if self.sieve.keeps(encoded(texts)):
+            for find in self.finders:
+                yield from among(texts, find)
 
     def names_among(self, texts: Sequence[str]) -> Iterator[tuple[int, Owners]]:
         """Find which of these texts has whose name; a namesake's looks the same."""
-        return among(texts, self.names)
-
-
-def _quoted_too(odd: Pairs) -> Iterator[tuple[str, int]]:
-    for address, owner in odd:
-        yield from ((spelling, owner) for spelling in (address, address.replace("@", "%40"), quote(address)))
+        if self.sieve.keeps_name(encoded(texts)):
+            yield from among(texts, self.names)
