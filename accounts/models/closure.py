@@ -76,7 +76,7 @@ class ClosureQuerySet(models.QuerySet["Closure"]):
         Whoever changes their mind locks the member first: nobody may wait for a member while holding their closure. And
         rows that somebody adds for a member at this very moment wait, and then find nobody to belong to.
         """
-        return self.filter(member__closing_at__isnull=False).select_for_update(skip_locked=True)
+        return self.filter(member__subject__isnull=False).select_for_update(skip_locked=True)
 
 
 class Closure(models.Model):

@@ -27,8 +27,8 @@ def search(traces: Traces, scan: Scan) -> None:
 
 
 def _search(table: Table, traces: Traces, scan: Scan) -> None:
-    found: set[tuple[Any, int, int]] = set()  # row, column, whose
-    named: set[tuple[Any, int, int]] = set()
+    found: set[tuple[str, int, int]] = set()  # row, column, whose
+    named: set[tuple[str, int, int]] = set()
     for rows in _suspects(table, traces):
         places, texts = _texts(rows, table.sealed)
         for i, owners in traces.found_among(texts):
@@ -83,9 +83,9 @@ def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple
     return [(key, column) for key, column, _value in cells], texts
 
 
-def _kept_of_nobody(entry: inventory.Entry | None, keys: Collection[Any]) -> set[Any]:
-    """Keep the rows that stay when their member goes, and whose member has gone."""
+def _kept_of_nobody(entry: inventory.Entry | None, keys: Collection[str]) -> set[str]:
+    """Keep the rows that stay when their member goes, and whose member has gone; a key is known as text."""
     if entry is None or entry.deletes or not keys:
         return set()
     rows = entry.model._base_manager.filter(**{"pk__in": list(keys), f"{entry.path_to_member_id}__isnull": True})
-    return set(rows.values_list("pk", flat=True))
+    return set(map(str, rows.values_list("pk", flat=True)))
