@@ -90,6 +90,10 @@ class SealedMixin(EncryptedMixin):
     def get_lookup(self, lookup_name: str) -> type[Lookup] | None:
         return OnlyNone if lookup_name == "exact" else super().get_lookup(lookup_name)
 
+    def seal(self, value: object) -> bytes:
+        """Write a value as ciphertext, for statements that Django does not write."""
+        return self._dump(value)
+
     def text_of(self, value: bytes | memoryview) -> str:
         """Read ciphertext as the text that was sealed, written as JSON.
 

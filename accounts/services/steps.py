@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 import structlog
 from django.db import connection
@@ -12,6 +13,7 @@ from accounts.models import Closure, User
 from accounts.models.closure import FILES
 from accounts.services import erasing, findings, ledger, receipts, residue
 from consent import inventory
+from consent.fields import SealedJSONField
 from consent.lookups import Among
 
 WRITTEN_AT_ONCE = 500
@@ -31,8 +33,7 @@ LET_GO = """
     UPDATE accounts_closure AS closure
     SET state = 'verifying', step = 'proof', attempts = 0, error = '', member_id = NULL, erased_at = %s,
         tally = done.tally, traces = done.traces
-    FROM (SELECT unnest(%s::bigint[]) AS id, unnest(%s::jsonb[]) AS tally, unnest(%s::bytea[]) AS traces) AS done
-    WHERE closure.id = done.id
+    FROM jsonb_to_recordset(%s::jsonb) AS done (id bigint, tally jsonb, traces bytea) WHERE closure.id = done.id
 """
 FINISH = """
     UPDATE accounts_closure AS closure
@@ -95,12 +96,11 @@ def _erase(batch: list[Closure], now: datetime) -> None:
 
 def _let_go(batch: list[Closure], sought: residue.Identifiers, now: datetime) -> None:
     """Take the members from their closures, and keep what to look for."""
-    seal = Closure._meta.get_field("traces").get_db_prep_save
-    ids = [closure.pk for closure in batch]
-    tallies = [json.dumps(closure.tally) for closure in batch]
-    traces = [seal(sought.to_json(closure.member_id or 0), connection) for closure in batch]
+    field = cast("SealedJSONField", Closure._meta.get_field("traces"))
+    told = [(closure, field.seal(sought.to_json(closure.member_id or 0))) for closure in batch]
+    said = [{"id": one.pk, "tally": one.tally, "traces": rf"\x{traces.hex()}"} for one, traces in told]
     with connection.cursor() as cursor:
-        cursor.execute(LET_GO, [now, ids, tallies, traces])
+        cursor.execute(LET_GO, [now, json.dumps(said)])
 
 
 def _prove(batch: list[Closure], now: datetime) -> None:

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -16,7 +17,6 @@ from accounts.services.ledger.line import Line
 from consent.lookups import Among
 
 SPARE = timedelta(days=31)  # how much longer than its file a row stays, so that no line is ever without its row
-NOTED = ("kind", "subject", "number", "at")
 RECORD = """
     INSERT INTO accounts_erasure (kind, subject, number, contacts, steps, at)
     SELECT kind, subject, number, contacts, steps, at
@@ -27,33 +27,27 @@ RECORD = """
 
 def entries(
     closures: Iterable[tuple[Closure, User]], *, contacts: Iterable[tuple[str, int]], now: datetime
-) -> list[Erasure]:
+) -> list[dict[str, Any]]:
     """Put together what is to be noted of members who are erased, and of their numbers and addresses."""
     hashes: dict[int, set[str]] = defaultdict(set)
     for contact, owner in contacts:
         hashes[owner].add(hash_of_destination(contact).hex())
-    steps = list(Closure.Step.values)
+    alike = {"kind": Erasure.Kind.ERASED, "steps": Closure.Step.values, "at": str(now)}
     return [
-        Erasure(
-            subject=hash_of_subject(member.subject),
-            number=closure.number,
-            contacts=sorted(hashes[member.pk]),
-            steps=steps,
-            at=now,
-        )
+        {
+            **alike,
+            "subject": hash_of_subject(member.subject),
+            "number": closure.number,
+            "contacts": sorted(hashes[member.pk]),
+        }
         for closure, member in closures
     ]
 
 
-def record(erased: list[Erasure]) -> None:
+def record(erased: list[dict[str, Any]]) -> None:
     """Note them in the transaction that erases: from here on they are nobody's."""
-    noted = ({name: str(getattr(one, name)) for name in NOTED} | _lists_of(one) for one in erased)
     with connection.cursor() as cursor:
-        cursor.execute(RECORD, [json.dumps(list(noted))])
-
-
-def _lists_of(erasure: Erasure) -> dict[str, list[str]]:
-    return {"contacts": erasure.contacts, "steps": erasure.steps}
+        cursor.execute(RECORD, [json.dumps(erased)])
 
 
 def note_withdrawal(closure: Closure, *, member: User, now: datetime) -> None:

@@ -15,9 +15,11 @@ from accounts.services.residue.spellings import is_plain, is_word
 from consent.lookups import Among
 
 SHORTEST_TOKEN = 8
+READ = ("phone", "email", "name", "subject", "media_prefix")
 
 Pairs = list[tuple[str, int]]
 Said = dict[str, list[Any]]
+OfRows = dict[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -36,7 +38,10 @@ class Identifiers:
     def of(cls, members: Iterable[User]) -> "Identifiers":
         """Read them from the rows of these members: the same few queries for any number."""
         ids = [member.pk for member in members]
-        return cls(_contacts(ids), _tokens(ids), _names(ids), [(pk, pk) for pk in ids])
+        rows = User.objects.filter(pk__among=Among(ids)).values_list("pk", *READ)
+        own = {pk: dict(zip(READ, said, strict=True)) for pk, *said in rows}
+        names = [(said["name"], pk) for pk, said in own.items() if _is_telling(said["name"])]
+        return cls(_contacts(ids, own), _tokens(ids, own), names, [(pk, pk) for pk in ids])
 
     @classmethod
     def kept(cls, of_each: Iterable[tuple[int, Mapping[str, Iterable[Any]]]]) -> "Identifiers":
@@ -83,20 +88,18 @@ def _quoted_too(odd: Pairs) -> Iterator[tuple[str, int]]:
         yield from ((spelling, owner) for spelling in (address, address.replace("@", "%40"), quote(address)))
 
 
-def _contacts(ids: list[int]) -> Pairs:
+def _contacts(ids: list[int], of_rows: OfRows) -> Pairs:
     """List the numbers and addresses of these members, those they once added included."""
-    rows = User.objects.filter(pk__among=Among(ids)).values_list("phone", "email", "pk")
-    own = [(to, pk) for phone, email, pk in rows for to in (phone, email) if to]
+    own = [(to, pk) for pk, said in of_rows.items() for to in (said["phone"], said["email"]) if to]
     return own + list(EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id"))
 
 
-def _tokens(ids: list[int]) -> Pairs:
+def _tokens(ids: list[int], of_rows: OfRows) -> Pairs:
     """List what stands for these members and for nobody else: random numbers, addresses of pages, what channels gave.
 
     What a channel gave goes before the rows do: a closure keeps it until the end.
     """
-    rows = User.objects.filter(pk__among=Among(ids)).values_list("subject", "media_prefix", "pk")
-    own = [(str(one), pk) for *tokens, pk in rows for one in tokens]
+    own = [(str(one), pk) for pk, said in of_rows.items() for one in (said["subject"], said["media_prefix"])]
     slugs = list(Profile.objects.filter(member__pk__among=Among(ids)).values_list("slug", "member_id"))
     linked = list(SocialAccount.objects.filter(user__pk__among=Among(ids)).values_list("uid", "user_id"))
     of_closures = Closure.objects.live().filter(member__pk__among=Among(ids), traces__isnull=False)
@@ -104,11 +107,6 @@ def _tokens(ids: list[int]) -> Pairs:
     told = [*((pk, said.get("tokens", ())) for pk, said in kept), *closing.traces(ids).items()]
     given = [(token, pk) for pk, tokens in told for token in tokens if len(token) >= SHORTEST_TOKEN]
     return own + slugs + linked + given
-
-
-def _names(ids: list[int]) -> Pairs:
-    called = User.objects.filter(pk__among=Among(ids)).values_list("name", "pk")
-    return [(name, pk) for name, pk in called if _is_telling(name)]
 
 
 def _is_telling(name: str) -> bool:
