@@ -20,6 +20,7 @@ from bench.memory import forget_peak, peak
 SCALE = float(os.environ.get("SCALE", "0.1"))
 MEMBERS, LEAVING, ONE_BY_ONE = (max(1, int(SCALE * number)) for number in (100_000, 10_000, 1_000))
 ROUNDS = 3
+BATCHES = ("BATCH", "PROVEN")  # as much smaller as the portal is
 
 # The best that can be written for just these tables. A closure may only move as the database allows; the first line
 # spares each trigger the error by which it finds out that it is not to be passed over.
@@ -173,7 +174,8 @@ def _delete(member: Any) -> None:
 
     with transaction.atomic():
         closure = Closure.objects.get(member=member)
-        for closure.state, closure.step in (("running", "rows"), ("verifying", "rows")):
+        closure.erased_at = timezone.now()
+        for closure.state, closure.step in (("running", "rows"), ("verifying", "proof")):
             closure.save()
         for order in member.orders.all():
             order.member, order.retention_ref = None, uuid.uuid4()
@@ -215,16 +217,17 @@ def _worker(start: Any, told: Any, without_scan: bool) -> None:
     from django.utils import timezone
 
     from accounts import services
-    from accounts.services import purge, residue
+    from accounts.services import purge, residue, steps
     from consent import inventory
 
     connection.ensure_connection()
     inventory.entries()
     patches = [mock.patch.object(purge, "LONGEST_SWEEP", 3600)]
-    patches += [mock.patch.dict(purge._claimed.__kwdefaults__ or {}, limit=max(1, int(purge.BATCH * SCALE)))]
+    patches += [mock.patch.object(purge, name, max(1, int(getattr(purge, name) * SCALE))) for name in BATCHES]
     if without_scan:
-        patches += [mock.patch("accounts.services.erasing.residue.verify", return_value=residue.Scan())]
-        patches += [mock.patch("accounts.services.receipts.issue")]
+        patches += [mock.patch.object(steps, "_kept_of", return_value=residue.Identifiers())]
+        patches += [mock.patch.object(steps.residue, "search", return_value=residue.Scan())]
+        patches += [mock.patch.object(steps.receipts, "issue")]
     with ExitStack() as stack:
         for patch in patches:
             stack.enter_context(patch)

@@ -9,7 +9,7 @@ ROUNDS = 5
 
 FILL = """
     INSERT INTO django_admin_log (action_time, user_id, object_id, object_repr, action_flag, change_message)
-    SELECT now(), (SELECT min(id) FROM accounts_user), i::text, '会员 #' || i, 2,
+    SELECT now(), (SELECT min(id) FROM accounts_user), i::text, '答复 #' || i, 2,
         '客服第 ' || i || ' 次回电 138' || lpad((i * 7919 %% 100000000)::text, 8, '0') || '，邮箱 doctor' || i
         || '@example.com，附件 ' || gen_random_uuid() || '，谈到王医生问的产后出血与子痫前期的处理，答复已发出。'
     FROM generate_series(1, %s) AS i

@@ -20,12 +20,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts import services
-from accounts.models import Closure, Profile, ResidueFinding, User
+from accounts.models import Alert, Closure, Profile, ResidueFinding, User
 from accounts.services import residue
 from accounts.services.residue import caches, files, tables
+from accounts.services.residue.blocks import blocks, new_boundary
 from accounts.services.residue.texts import among, encoded
 from consent.models import Acceptance
-from tests.factories import make_member, make_payment_account
+from tests.factories import make_case, make_member, make_payment_account
 
 pytestmark = pytest.mark.django_db
 
@@ -210,6 +211,22 @@ def test_an_address_of_rare_letters_and_one_that_was_added_later_are_found(lin):
     assert not traces.are_in("o'neil@example.com.cn")
 
 
+def test_a_contact_that_a_member_had_before_is_looked_for_unless_somebody_else_has_proven_it_since(lin, now):
+    before = {"sms": "+8613700137000", "mail": "before@example.com"}
+    Alert.objects.create(member=lin, digest=b"1" * 32, contacts_before=before, sent_at=now)
+    assert all(map(residue.Traces([lin]).are_in, before.values()))
+    heir = make_member()
+    heir.set_phone(before["sms"], verified=False)
+    heir.save()
+    EmailAddress.objects.create(user=heir, email=before["mail"], verified=False)
+    assert all(map(residue.Traces([lin]).are_in, before.values()))
+    heir.set_phone(before["sms"], verified=True)
+    heir.save()
+    EmailAddress.objects.filter(user=heir, email=before["mail"]).update(verified=True)
+    assert not any(map(residue.Traces([lin]).are_in, before.values()))
+    assert all(map(residue.Traces([lin, heir]).are_in, before.values()))
+
+
 def test_a_trace_shows_nothing_of_itself_and_each_belongs_to_its_members(lin):
     twin = make_member(email=f"{WORD}2@example.com")
     EmailAddress.objects.create(user=twin, email=MAIL, verified=False)
@@ -240,7 +257,8 @@ def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
     others = [make_member(email=f"{local}@example.com", name=name) for local, name in ODD.items()]
     traces = residue.Traces([lin, *others])
     token, slug = str(lin.subject), Profile.objects.create(member=lin).slug
-    contacts = [HOME, PHONE, HOME[:3], HOME[3:], MAIL, quote(MAIL), quote(quote(MAIL)), *ODD, *ODD.values(), "林 巧稚"]
+    contacts = [HOME, PHONE, HOME[:3], HOME[3:], MAIL, quote(MAIL), quote(quote(MAIL)), "林 巧稚", *ODD.values()]
+    contacts += [*ODD, *(member.email for member in others)]
     tokens = [token, token.replace("-", ""), token[:18], token[18:], slug]
     ids = [str(lin.pk), "user_id", "Member", "会员", "用户", "id", "编号", "accounts/user/", "%2F", "#", "：", '": "']
     gaps = [
@@ -289,7 +307,7 @@ def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
     assert traces.sieve.keeps(encoded(texts))
 
 
-ODD = {"o'neil": "Ann Lee", "王芳": "买买提·艾力", "josé": "José Núñez", "kiſs": "ßen Öz", "i.k-s": "——", "0７": "ｱ ｲ"}
+ODD = {"o'neil": "Kim Lee", "王芳": "买买提·艾力", "josé": "José Núñez", "kiſs": "ßen Öz", "i.k-s": "——", "0７": "ｱ ｲ"}
 
 
 def _respelled(text: str, chance: random.Random) -> str:
@@ -301,7 +319,7 @@ def _respelled(text: str, chance: random.Random) -> str:
         lambda letter: f"\\u{ord(letter):04x}",
         lambda letter: f"%{ord(letter):02x}" if letter.isascii() else letter,
         lambda letter: letter + chance.choice(["", " ", "-", "·", "　"]),
-        lambda letter: {"s": "ſ", "k": "\u212a", "i": "ı"}.get(letter, letter),
+        lambda letter: {"s": "ſ", "k": "\u212a", "i": "ı"}.get(letter.lower(), letter),
     ]
     used = chance.sample(ways, 2)
     return "".join(chance.choice(used)(letter) if chance.random() < 0.2 else letter for letter in text)
@@ -357,6 +375,59 @@ def test_a_table_of_many_pages_is_searched_to_its_end(lin, goes, row):
         cursor.execute("CREATE TABLE stray AS SELECT id, repeat('x', 100) AS said FROM generate_series(1, 30000) AS id")
         cursor.execute("UPDATE stray SET said = %s WHERE id = %s", [MAIL, row])
         goes("stray.said", lambda: cursor.execute("TRUNCATE stray"))
+
+
+def test_a_table_is_searched_whatever_its_columns_are_called(lin, goes):
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE of_block (page int, pages int, line int, begins text, ends text, row int, size int)"
+        )
+        cursor.execute("INSERT INTO of_block VALUES (9, 9, 9, 'x', %s, 9)", [MAIL])
+        goes("of_block.ends", lambda: cursor.execute("TRUNCATE of_block"))
+
+
+def test_long_texts_are_read_a_few_at_a_time(lin, goes):
+    """Of a table whose rows all fit into one page, but not what they say."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE stray AS SELECT id, repeat('-', 4) AS said FROM generate_series(1, 100) AS id")
+        cursor.execute("""
+            UPDATE stray SET said = (SELECT string_agg(md5((id * n)::text), ' ') FROM generate_series(1, 3000) AS n)
+        """)
+        cursor.execute("UPDATE stray SET said = said || %s WHERE id = 100", [f" {MAIL}"])
+        cursor.execute("UPDATE stray SET said = said || %s WHERE id = 50", [" 电话"])
+        [stray] = [table for table in tables.tables() if table.name == "stray"]
+        read = [len(block) for block in blocks(stray, new_boundary())]
+        assert max(read) < 1_000_000
+        assert 9_900_000 < sum(read) < 10_000_000
+        goes("stray.said", lambda: cursor.execute("TRUNCATE stray"))
+
+
+def test_a_row_that_moves_before_it_is_looked_at_closely_is_found(lin):
+    """It has no key but its place: when that is empty, every row is looked at."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE stray AS SELECT id, 'x' AS said FROM generate_series(1, 9) AS id")
+        cursor.execute("UPDATE stray SET said = %s WHERE id = 5", [MAIL])
+    moved = []
+
+    def move(execute, sql, params, many, context):
+        if "stray" in (said := repr(sql)) and "ANY" in said:
+            with connection.cursor() as cursor:
+                cursor.execute("UPDATE stray SET id = id")
+                moved.append(cursor.rowcount)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(move):
+        scan = residue.search(residue.Traces([lin]))
+    assert moved == [9]
+    assert scan.left[lin.pk]["stray.said"] == 1
+
+
+def test_what_is_sealed_is_opened_and_what_no_key_opens_any_more_is_no_trace(lin, settings):
+    make_case(member=make_member(), body=f"她的电话是 {HOME}")
+    traces = residue.Traces([lin])
+    assert residue.search(traces).others[lin.pk] == {"complaints_entry.body": 1}
+    settings.FIELD_KEYS = {"other": secrets.token_bytes(32)}
+    assert not residue.search(traces).others
 
 
 def test_only_the_column_that_the_inventory_declares_is_left_out(lin):

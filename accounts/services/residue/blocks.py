@@ -14,6 +14,20 @@ from consent.fields import ColumnCipher, SealedMixin
 BESIDE = b"\x01"  # between columns; nothing sought goes across it
 PAGES = 16  # of 8 KB
 ROWS = 1000
+# A line of a page takes 28 bytes and more.
+BLOCKS = """
+    SELECT ({rows})
+    FROM (SELECT pg_relation_size({table}) AS size, current_setting('block_size')::int AS page_size) AS of_table,
+        LATERAL (SELECT {pages} * size / greatest(1, pg_table_size({table}))::float AS share) AS of_pages,
+        LATERAL (SELECT greatest(1, share::int) AS pages, page_size / 28 AS most) AS of_page,
+        LATERAL (SELECT greatest(1, least(most, most * share)::int) AS lines) AS of_lines,
+        generate_series(0, size / page_size, pages) AS page,
+        generate_series(1, most, lines) AS line,
+        LATERAL (
+            SELECT format('(%s,%s)', page, line)::tid AS begins,
+                format('(%s,%s)', page + pages - 1, line + lines)::tid AS ends
+        ) AS of_block
+"""
 OF_BOUNDARIES = bytes([*range(0x02, 0x09), *range(0x0E, 0x1C)])  # neither letter nor digit nor space
 
 
@@ -65,19 +79,12 @@ def _select_sealed(table: Table) -> sql.Composed:
 def _select_pages(table: Table, boundary: bytes) -> sql.Composed:
     """Read the rows of so many pages of a table as one block, page after page, as of one moment.
 
-    Of fewer pages where texts are so long that they lie elsewhere, so that a block stays about as long.
+    Of fewer pages, or of a few lines of one, where texts are so long that they lie elsewhere: a block stays as large.
     """
-    of_rows = sql.SQL("SELECT {} FROM ONLY {} WHERE ctid >= {} AND ctid < {}").format(
-        _aggregated(table, boundary),
-        table.identifier,
-        sql.SQL("format('(%s,0)', first)::tid"),
-        sql.SQL("format('(%s,0)', first + pages)::tid"),
+    rows = sql.SQL("SELECT {} FROM ONLY {} AS row WHERE ctid >= of_block.begins AND ctid < of_block.ends").format(
+        _aggregated(table, boundary), table.identifier
     )
-    return sql.SQL(
-        "SELECT ({rows}) FROM (SELECT greatest(1, {pages} * pg_relation_size({table})"
-        " / greatest(1, pg_table_size({table}))) AS pages) AS of_blocks,"
-        " generate_series(0, pg_relation_size({table}) / current_setting('block_size')::int, pages) AS first"
-    ).format(rows=of_rows, pages=sql.Literal(PAGES), table=table.regclass)
+    return sql.SQL(BLOCKS).format(rows=rows, pages=sql.Literal(PAGES), table=table.regclass)
 
 
 def _aggregated(table: Table, boundary: bytes) -> sql.Composed:

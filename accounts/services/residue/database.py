@@ -76,7 +76,7 @@ def _sifted(block: bytes, boundary: bytes, keeps: Callable[[bytes], bool]) -> li
     return [row for half in halves for row in _sifted(boundary.join(half), boundary, keeps)]
 
 
-def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple[list[tuple[Any, int]], list[str]]:
+def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple[list[tuple[str, int]], list[str]]:
     """Take rows apart into texts, with the row and the column of each."""
     cells = [(key, column, value) for key, *values in rows for column, value in enumerate(values) if value]
     texts = [value if isinstance(value, str) else text_of(value, sealed.get(column)) for _key, column, value in cells]

@@ -10,7 +10,8 @@ from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 
 from accounts import closing
-from accounts.models import Closure, Profile, User
+from accounts.models import Alert, Closure, Profile, User
+from accounts.models.user import hash_of_phone
 from accounts.services.residue.spellings import is_plain, is_word
 from consent.lookups import Among
 
@@ -89,9 +90,28 @@ def _quoted_too(odd: Pairs) -> Iterator[tuple[str, int]]:
 
 
 def _contacts(ids: list[int], of_rows: OfRows) -> Pairs:
-    """List the numbers and addresses of these members, those they once added included."""
+    """List the numbers and addresses of these members, those they once added or had before included."""
     own = [(to, pk) for pk, said in of_rows.items() for to in (said["phone"], said["email"]) if to]
-    return own + list(EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id"))
+    added = EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id")
+    return [*own, *added, *_former(ids)]
+
+
+def _former(ids: list[int]) -> Pairs:
+    """List what they had before and an alert remembers, without what somebody who stays has proven since."""
+    alerts = Alert.objects.filter(member__pk__among=Among(ids)).values_list("contacts_before", "member_id")
+    had = {(to, pk) for before, pk in alerts for to in before.values()}
+    taken = _proven_by_others({to for to, _pk in had}, ids) if had else set()
+    return sorted((to, pk) for to, pk in had if to not in taken)
+
+
+def _proven_by_others(contacts: set[str], ids: list[int]) -> set[str]:
+    numbers = {hash_of_phone(to): to for to in contacts if "@" not in to}
+    theirs = User.objects.filter(phone_hash__among=Among(numbers), phone_verified=True).exclude(pk__among=Among(ids))
+    mails = EmailAddress.objects.filter(email__among=Among(contacts - {*numbers.values()}), verified=True)
+    return {
+        *(numbers[bytes(found)] for found in theirs.values_list("phone_hash", flat=True) if found),
+        *mails.exclude(user__pk__among=Among(ids)).values_list("email", flat=True),
+    }
 
 
 def _tokens(ids: list[int], of_rows: OfRows) -> Pairs:

@@ -10,6 +10,7 @@ narrow, and where contacts are sought all that may stand between their digits le
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
+from itertools import product
 from string import ascii_letters, ascii_lowercase, ascii_uppercase, digits
 from urllib.parse import unquote_to_bytes
 
@@ -23,6 +24,7 @@ LOWER = bytes.maketrans(ascii_uppercase.encode(), ascii_lowercase.encode())
 OF_WORDS = (ascii_letters + digits).encode()
 WORDS = bytes(byte if byte in OF_WORDS else ord(" ") for byte in range(256)).translate(LOWER)
 LAST_OF_UUID = 12
+TELLING = 10  # so many letters of a token are nobody else's: more would take memory and time
 # A number or a plain address is of ASCII: whatever else stands within may be left out.
 NOT_OF_CONTACTS = b" \t()[].-" + bytes(range(0x80, 0x100))
 # Beside full-width ones, every letter that ignoring case makes one of ASCII; the last is the sign of Kelvin.
@@ -33,7 +35,7 @@ NARROW_BYTES = {wide.encode(): narrow.encode() for wide, narrow in NARROW.items(
 WIDE = [re.compile(one) for one in (rb"\xef\xbc[\x90-\x99\xa0]", rb"\xc4[\xb0\xb1]", rb"\xc5\xbf", rb"\xe2\x84\xaa")]
 QUOTED = re.compile(rb"%(?:25)?40|%[0-9A-Fa-f]{2}[0-9A-Za-z._+%-]{0,200}+(?:@|\xef\xbc\xa0)")
 # What a text that tells the number of a member's row has for a word, or in it if it is Chinese.
-PEOPLE = {who + row for who in (b"user", b"member", b"2fuser") for row in (b"", b"id", b"pk")}
+PEOPLE = [b" %s%s " % said for said in product((b"user", b"member", b"2fuser"), (b"", b"id", b"pk"))]
 CHINESE_PEOPLE = ("会员".encode(), "用户".encode())
 OF_MEMBER = re.compile(
     rb"(?:user|member|%s|%s)_?[^0-9a-z]{0,40}(?:(?:id|pk|2f)[^0-9a-z]{0,40}(?:3d[^0-9a-z]{0,40})?)?([0-9]{1,19})"
@@ -63,8 +65,8 @@ class Reading:
         return self.narrow.translate(LOWER, NOT_OF_CONTACTS)
 
     @property
-    def words(self) -> list[bytes]:
-        return self.said.translate(WORDS).split()
+    def words(self) -> bytes:
+        return b" %s " % self.said.translate(WORDS)
 
 
 def readings_of(said: bytes) -> Iterator[Reading]:
@@ -106,15 +108,16 @@ def _contacts(known: Identifiers) -> Keeps:
 
 
 def _words(known: Identifiers) -> Keeps:
-    """Look for whole words; those that come before the number of a row are among them, for it costs nothing."""
+    """Look for how words begin; those that come before the number of a row are among them, for it costs nothing."""
     words = {word.replace("-", "").lower().encode() for word, _owner in known.words}
     # With dashes a UUID is several words, of which the last tells enough.
     words |= {word[-LAST_OF_UUID:] for word in words if len(word) == 32}
-    words, ids = words | PEOPLE, {pk for pk, _owner in known.ids}
+    beginnings = {b" " + word[:TELLING] for word in words}
+    search, ids = _searcher([*beginnings, *PEOPLE]), {pk for pk, _owner in known.ids}
 
     def keeps(reading: Reading) -> bool:
-        found = words.intersection(reading.words)
-        if not found <= PEOPLE:
+        found = {which for which, _begin, _end in search(reading.words, overlapping=True)}
+        if min(found, default=len(beginnings)) < len(beginnings):
             return True
         tells = found or any(who in reading.said for who in CHINESE_PEOPLE)
         return bool(tells) and any(int(said[1]) in ids for said in OF_MEMBER.finditer(reading.lower))
@@ -147,8 +150,8 @@ def _text(reading: Reading) -> str:
     return reading.said.decode(errors="replace")
 
 
-def _searcher(sought: Iterable[bytes]) -> Callable[[bytes], list[tuple[int, int, int]]]:
-    """Look for all of these at once; tell where each begins and ends."""
+def _searcher(sought: Iterable[bytes]) -> Callable[..., list[tuple[int, int, int]]]:
+    """Look for all of these at once; tell which was found, and where it begins and ends."""
     return BytesAhoCorasick(
         list(filter(None, sought)), implementation=Implementation.ContiguousNFA
     ).find_matches_as_indexes
