@@ -107,7 +107,8 @@ def _prove(batch: list[Closure], now: datetime) -> None:
     """Search for whoever of these has been erased; write the receipts of all of whom nothing is left."""
     ids = [closure.pk for closure in batch]
     Closure.objects.filter(pk__among=Among(ids), state=State.BLOCKED).update(state=State.VERIFYING)
-    traces = residue.Traces(_kept_of(ids))
+    erased = {closure.pk: closure.erased_at or now for closure in batch}
+    traces = residue.Traces(residue.without_passed_on(_kept_of(ids), erased))
     late = erasing.LateComers(traces)
     late.forget()
     scan = residue.search(traces)

@@ -6,14 +6,18 @@ from pathlib import Path
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.cached_db import SessionStore
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts import services, tasks
 from accounts.models import Closure, Message, Profile, ResidueFinding, User
+from accounts.models.message import hash_of_destination
 from accounts.services import findings
 from complaints.models import Entry
 from tests.factories import make_case, make_member, make_staff, sign_in
@@ -85,6 +89,7 @@ def who_never_signed_in(bob):
 
 
 def an_address(bob):
+    User.objects.filter(pk=bob.pk).update(date_joined=timezone.now() - timedelta(days=1))
     return EmailAddress.objects.create(user=bob, email=MAIL, verified=True)
 
 
@@ -136,6 +141,27 @@ def test_what_is_gone_the_next_day_needs_nobody_to_decide(lin, said, now):
     assert purge(closure.next_attempt_at).state == "done"
     finding = ResidueFinding.objects.get()
     assert (finding.decision, finding.decided_by) == ("gone", None)
+
+
+def test_who_comes_back_before_the_proof_is_there_is_left_alone(lin, said, officer, now):
+    lin.set_phone("+8613800138000", verified=True)
+    lin.save(update_fields=["phone", "phone_hash", "phone_verified"])
+    SocialAccount.objects.create(user=lin, provider="weixin", uid="o-the-same-person")
+    closure = purge(now)
+    again = make_member(email=MAIL, date_joined=now + timedelta(hours=1))
+    again.set_phone("+8613800138000", verified=False)
+    again.save()
+    SocialAccount.objects.create(user=again, provider="weixin", uid="o-the-same-person")
+    EmailAddress.objects.create(user=again, email=MAIL, verified=False)
+    services.send_message(channel="mail", to=MAIL, body="验证码", now=now)
+    visit = SessionStore()
+    visit["form"] = {"email": MAIL}
+    visit.save()
+    said.delete()
+    assert purge(closure.next_attempt_at).state == "done"
+    assert EmailAddress.objects.get(user=again).email == MAIL
+    assert Message.objects.filter(to_hash=hash_of_destination(MAIL)).exists()
+    assert Session.objects.exists()
 
 
 def test_who_has_had_it_changed_asks_for_another_look_and_is_asked_again_if_it_is_still_there(lin, said, officer, now):

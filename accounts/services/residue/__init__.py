@@ -7,6 +7,7 @@ import redis
 
 from accounts.services.residue import caches, database, files
 from accounts.services.residue.identifiers import Identifiers
+from accounts.services.residue.newcomers import without_passed_on
 from accounts.services.residue.scan import Places, Residue, Scan, Unsearchable, shown
 from accounts.services.residue.traces import Traces
 
@@ -39,4 +40,15 @@ def says_who(traces: Traces, text: str) -> bool:
     return traces.are_in(text) or any(traces.names_among([text]))
 
 
-__all__ = ["Identifiers", "Places", "Residue", "Scan", "Traces", "Unsearchable", "says_who", "search", "shown"]
+__all__ = [
+    "Identifiers",
+    "Places",
+    "Residue",
+    "Scan",
+    "Traces",
+    "Unsearchable",
+    "says_who",
+    "search",
+    "shown",
+    "without_passed_on",
+]
