@@ -21,7 +21,7 @@ BLOCKS = """
         LATERAL (SELECT {pages} * size / greatest(1, pg_table_size({table}))::float AS share) AS of_pages,
         LATERAL (SELECT greatest(1, share::int) AS pages, page_size / 28 AS most) AS of_page,
         LATERAL (SELECT greatest(1, least(most, most * share)::int) AS lines) AS of_lines,
-        generate_series(0, size / page_size, pages) AS page,
+        generate_series(0, size / page_size - 1, pages) AS page,
         generate_series(1, most, lines) AS line,
         LATERAL (
             SELECT format('(%s,%s)', page, line)::tid AS begins,
