@@ -1,4 +1,4 @@
-"""Taking turns: what one worker is at, no other begins, wherever it runs.
+"""Taking turns: what as many workers are at as may be, no other begins, wherever it runs.
 
 PostgreSQL's advisory locks belong to a session: whoever dies, however they die, has let go.
 """

@@ -72,6 +72,8 @@ class ResidueFindingAdmin(UnguessableAdmin):
         except services.NotADecision as refusal:
             form.add_error("reason", str(refusal))
             return False
+        except services.BeingSearched:
+            messages.warning(request, "正在重新核查，请稍后再决定")
         except services.AlreadyDecided:
             messages.warning(request, "已经有了决定，没有改动")
         else:

@@ -34,7 +34,7 @@ def waiting(request: HttpRequest) -> list[Waiting]:
 
 
 def _findings() -> list[Waiting]:
-    """Count what other people said of those who leave: until somebody decides, they are not gone."""
+    """Count what still speaks of those who have left: until somebody decides, they have no receipt."""
     queue = reverse("admin:accounts_residuefinding_changelist")
     count = ResidueFinding.objects.undecided().count()
     return [Waiting("处内容还提到已经注销的会员，待决定", count, f"{queue}?decision__exact=", is_urgent=True)]

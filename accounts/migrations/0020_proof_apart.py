@@ -21,6 +21,12 @@ class Migration(migrations.Migration):
             model_name='closure',
             name='closures_move_as_allowed',
         ),
+        migrations.RunSQL(
+            # Whoever was being looked for still has all rows: they are erased first now.
+            "UPDATE accounts_closure SET state = 'running', next_attempt_at = now()"
+            " WHERE step = 'rows' AND state IN ('held', 'verifying')",
+            migrations.RunSQL.noop,
+        ),
         migrations.RemoveConstraint(
             model_name='closure',
             name='a_closure_under_way_has_its_member',

@@ -40,7 +40,7 @@ from accounts.services.exporting import (
     request_export,
     retry_export,
 )
-from accounts.services.findings import MAY_DECIDE, AlreadyDecided, NotADecision, decide_finding
+from accounts.services.findings import MAY_DECIDE, AlreadyDecided, BeingSearched, NotADecision, decide_finding
 from accounts.services.keys import may_remove_key
 from accounts.services.ledger import LedgerDamaged
 from accounts.services.ledger import rebuild as rebuild_ledger
@@ -110,6 +110,7 @@ __all__ = [
     "AlreadyDecided",
     "AlreadyExporting",
     "AlreadyPaused",
+    "BeingSearched",
     "ClosureNotRevocable",
     "CodeNotSent",
     "ContactsJustChanged",

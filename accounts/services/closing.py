@@ -8,6 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Alert, Closure, Message, User
+from accounts.models.closure import FILES
+from accounts.services import erasing
 from accounts.services.alerts import alert_former, former_contacts
 from accounts.services.ledger import note_withdrawal
 from accounts.services.messages import notify, tell
@@ -45,16 +47,19 @@ def close_account(*, member: User, now: datetime) -> Closure:
     if former:
         due_at = max(due_at, now + Alert.VALID)
     moments = {"requested_at": now, "due_at": due_at, "next_attempt_at": due_at}
-    # Counted before anything goes: the receipt tells of the devices that are signed out in this moment, too.
-    closure = Closure.objects.create(member=person, tally=_counted(person), **moments)
+    # The receipt tells of the devices that are signed out in this moment, too.
+    closure = Closure.objects.create(member=person, tally=counted(person), **moments)
     alert_former(member=person, contacts=former, what=f"您的账号已申请注销，编号 {closure.number}", now=now)
     shut(person, now=now)
     _say_goodbye(person, closure, now=now)
     return closure
 
 
-def _counted(person: User) -> dict[str, int]:
-    return dict(inventory.tallies(member_ids=[person.pk], shown_only=True)[person.pk])
+def counted(person: User) -> dict[str, int]:
+    """Count what there is of a member before anything goes, for the receipt."""
+    rows = inventory.tallies(member_ids=[person.pk], shown_only=True)[person.pk]
+    files = erasing.files_of(person)
+    return {**rows, FILES: files} if files else dict(rows)
 
 
 def shut(person: User, *, now: datetime) -> None:

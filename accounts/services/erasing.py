@@ -1,4 +1,4 @@
-"""What the purge does to a batch of members: one function a step, each safe to repeat."""
+"""What the purge does to the members of a batch until they are gone; each function is safe to repeat."""
 
 import os
 import shutil
@@ -28,16 +28,28 @@ clear_caches = drop_cached_sessions_about
 
 def remove_files(members: Iterable[User]) -> dict[int, int]:
     """Remove everything these members ever uploaded, fragments that no row names included; count each one's files."""
-    trees = {member.pk: f"{settings.MEDIA_ROOT}/{member.media_prefix}" for member in members}
-    there = {pk: tree for pk, tree in trees.items() if os.path.lexists(tree)}
-    removed = {pk: sum(len(files) for _folder, _folders, files in os.walk(tree)) for pk, tree in there.items()}
+    there = {member.pk: tree for member in members if os.path.lexists(tree := _tree_of(member))}
+    removed = {pk: _files_in(tree) for pk, tree in there.items()}
     for tree in there.values():
         shutil.rmtree(tree)
     return removed
 
 
+def files_of(member: User) -> int:
+    """Count what a member has uploaded."""
+    return _files_in(_tree_of(member))
+
+
 def directory_of(member: User) -> Path:
-    return Path(settings.MEDIA_ROOT) / str(member.media_prefix)
+    return Path(_tree_of(member))
+
+
+def _tree_of(member: User) -> str:
+    return f"{settings.MEDIA_ROOT}/{member.media_prefix}"
+
+
+def _files_in(tree: str) -> int:
+    return sum(len(files) for _folder, _folders, files in os.walk(tree))
 
 
 def keep_traces(members: Iterable[User]) -> None:
@@ -50,46 +62,25 @@ def keep_traces(members: Iterable[User]) -> None:
 
 
 @transaction.atomic
-def erase(members: Iterable[User]) -> None:
-    """Erase every row of these members."""
+def erase(members: Iterable[User], sought: residue.Identifiers, *, is_rehearsal: bool = False) -> None:
+    """Erase every row of these members, and what has no key to them but bears their contacts or their session.
+
+    A rehearsal does what its caller can undo, and leaves files and the cache alone.
+
+    :raises redis.RedisError: when the cache does not answer
+    """
+    members = list(members)
     ids = [member.pk for member in members]
+    sessions = LastSessions(residue.Traces(sought))
     drop_proposals(member_ids=ids)
     _delete_log_entries(ids)
+    _delete_unowned(sorted({contact for contact, _owner in sought.contacts}))
     inventory.erase(member_ids=ids)
-
-
-class LateComers:
-    """What speaks of members and has no key to them: it bears their contacts, or was written until they were gone."""
-
-    def __init__(self, traces: residue.Traces) -> None:
-        self.contacts = sorted({contact for contact, _owner in traces.contacts})
-        self._sessions = LastSessions(traces)
-
-    def forget(self) -> None:
-        """Delete it from table and cache.
-
-        :raises redis.RedisError: when the cache does not answer
-        """
-        self._delete_unowned()
-        self._sessions.forget()
-
-    def forget_rows(self) -> None:
-        """Delete it from the database alone, which a transaction can undo."""
-        self._delete_unowned()
-        self._sessions.forget_rows()
-
-    def verify(self) -> None:
-        """Make sure that no stored session speaks of them.
-
-        :raises accounts.services.residue.Residue: when one does
-        """
-        self._sessions.verify()
-
-    def _delete_unowned(self) -> None:
-        """Delete what bears their contacts but not their name: a code before signing in, an unproven claim."""
-        Message.objects.filter(to_hash__among=Among(map(hash_of_destination, self.contacts))).delete()
-        EmailAddress.objects.filter(email__among=Among(self.contacts), verified=False).delete()
-        closing.forget(self.contacts)
+    if is_rehearsal:
+        sessions.forget_rows()
+    else:
+        sessions.forget()
+        remove_files(members)  # what was being written when the others went
 
 
 def _delete_log_entries(ids: list[int]) -> None:
@@ -100,3 +91,10 @@ def _delete_log_entries(ids: list[int]) -> None:
         if kind.pk in written_about:
             pks = entry.rows(ids).order_by().values_list(Cast("pk", TextField()))
             LogEntry.objects.filter(content_type=kind, object_id__in=pks).delete()
+
+
+def _delete_unowned(contacts: list[str]) -> None:
+    """Delete what bears their contacts but not their name: a code before signing in, an unproven claim."""
+    Message.objects.filter(member=None, to_hash__among=Among(map(hash_of_destination, contacts))).delete()
+    EmailAddress.objects.filter(email__among=Among(contacts), verified=False).delete()
+    closing.forget(contacts)

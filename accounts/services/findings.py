@@ -26,6 +26,10 @@ class AlreadyDecided(Exception):
     """Somebody has decided about it, or it is gone."""
 
 
+class BeingSearched(Exception):
+    """A search is under way that may find it gone; decide afterwards."""
+
+
 class NotADecision(ValueError):
     """What stays must stay for a reason, and the reason must not repeat what it is about."""
 
@@ -40,12 +44,16 @@ def decided_of(closure_ids: Iterable[int]) -> dict[int, dict[str, int]]:
 
 
 @transaction.atomic
-def ask(*, closure: Closure, places: Mapping[str, int], now: datetime) -> None:
-    """Ask for a decision about these places, and let the closure wait for it; the officers hear of each once."""
-    if _write_down(closure, places, now):
-        log.error("closure.asks", closure=closure.pk, places=residue.shown(places))
-        _tell_officers(closure, now=now)
-    waiting = Closure.objects.filter(pk=closure.pk)
+def ask(about: Iterable[tuple[Closure, Mapping[str, int]]], *, now: datetime) -> None:
+    """Ask for decisions about these places, and let the closures wait for them; the officers hear of each once."""
+    asked = list(about)
+    new = [closure for closure, places in asked if _write_down(closure, places, now)]
+    for closure, places in asked:
+        if closure in new:
+            log.error("closure.asks", closure=closure.pk, places=residue.shown(places))
+    if new:
+        _tell_officers(new, now=now)
+    waiting = Closure.objects.filter(pk__among=Among([closure.pk for closure, _places in asked]))
     waiting.update(state=State.HELD, attempts=0, error="", next_attempt_at=now + LOOKED_AGAIN)
 
 
@@ -64,9 +72,10 @@ def _write_down(closure: Closure, places: Mapping[str, int], now: datetime) -> b
     return bool(new)
 
 
-def _tell_officers(closure: Closure, *, now: datetime) -> None:
+def _tell_officers(closures: list[Closure], *, now: datetime) -> None:
     where = settings.SITE_URL + reverse("admin:accounts_residuefinding_changelist")
-    text = f"注销 {closure.number} 的信息已经删除，但还有内容提到这位会员，在您决定之前不能出具收据：{where}"
+    which = f"注销 {closures[0].number}" + (f" 等 {len(closures)} 件" if len(closures) > 1 else "")
+    text = f"{which}的信息已经删除，但还有内容提到会员，在您决定之前不能出具收据：{where}"
     for officer in colleagues(who_may=MAY_DECIDE, or_superuser=False):
         notify(member=officer, subject="注销核查有待决定", text=text, now=now)
 
@@ -82,10 +91,13 @@ def decide_finding(*, finding_id: int, decision: str, reason: str, by: User, now
     """Answer one question; with the last one its closure goes on.
 
     :raises AlreadyDecided: so that a repeated click is harmless
+    :raises BeingSearched: while its closure is proven, which may answer it; nobody waits for that
     :raises NotADecision: in words for whoever decides
     """
-    asked = ResidueFinding.objects.select_related("closure").select_for_update(of=("self", "closure"))
-    finding = asked.get(pk=finding_id)
+    closure = Closure.objects.claimed().filter(findings=finding_id).first()
+    if closure is None:
+        raise BeingSearched
+    finding = closure.findings.select_for_update().get(pk=finding_id)
     if not finding.is_open:
         raise AlreadyDecided
     _refuse_what_says_too_much(finding, decision, reason)

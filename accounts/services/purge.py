@@ -36,7 +36,7 @@ FIRST_WAIT = timedelta(seconds=15)
 LONGEST_WAIT = timedelta(hours=1)
 LONGEST_SWEEP = 60  # seconds
 LONGEST_RELEASE = 20  # seconds of them: a channel that is slow holds up its own members only
-PART_IS_DOWN = (redis.RedisError, OSError, Unsearchable)
+PART_IS_DOWN = (redis.RedisError, Unsearchable)
 # What the steps need; to open a number or a name that is sealed takes longer than all of it.
 READ = ["number", "state", "step", "attempts", "tally", "member", "member__subject", "member__media_prefix"]
 READ_OF_NOBODY = ["number", "state", "step", "attempts", "erased_at"]
@@ -54,7 +54,8 @@ def purge_due(*, now: datetime) -> int:
     end = monotonic() + LONGEST_SWEEP
     while _goes_on(end) and _begin(now):
         pass
-    _look_again(now)
+    if _goes_on(end):
+        _look_again(now)
     proven: list[int] = []
     for step in Step:
         until = min(end, monotonic() + LONGEST_RELEASE) if step == Step.RELEASE else end
@@ -150,14 +151,16 @@ def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int
 
 
 def _try_halves(batch: list[Closure], error: Exception, now: datetime, *, until: float) -> None:
-    """Find the one that spoils a batch; what is known to fail alone waits."""
-    if len(batch) == 1 or isinstance(error, PART_IS_DOWN):
+    """Find the one that spoils a batch; what is known to fail alone waits, and so does what time was too short for."""
+    if len(batch) == 1 or isinstance(error, PART_IS_DOWN) or monotonic() >= until:
         for closure in batch:
             _put_off(closure, error, now)
         return
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        if _goes_on(until):
+        if monotonic() >= until:
+            _try_halves(half, error, now, until=until)
+        elif _goes_on(until):
             _carry(half[0].step, now, until=until, only=[closure.pk for closure in half], is_far=False)
 
 

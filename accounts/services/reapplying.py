@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import Closure, Erasure, PurgePause, User
 from accounts.models.erasure import hash_of_subject
 from accounts.services import ledger, purge, residue
+from accounts.services.closing import counted
 from accounts.services.messages import notify
 from accounts.services.restoring import look_again
 from accounts.services.sessions import sign_out_everywhere
@@ -81,10 +82,17 @@ def _members_of(told: Iterable[ledger.Line]) -> Members:
 
 
 def _purge(now: datetime) -> None:
-    while purge.purge_due(now=now):
-        pass
+    """Let the purge run until it gets no further."""
+    stood = None
+    while (standing := _standing(now)) != stood:
+        stood = standing
+        purge.purge_due(now=now)
     ledger.write()
     look_again()
+
+
+def _standing(now: datetime) -> list[tuple[int, str, str]]:
+    return list(Closure.objects.live().due(now).values_list("pk", "state", "step"))
 
 
 def _make_sure_of(traces: residue.Traces, *, now: datetime) -> int:
@@ -158,9 +166,11 @@ def _bring_back(line: ledger.Line, member_id: int | None, *, now: datetime) -> N
 def _closed_again(member_id: int, line: ledger.Line, *, now: datetime) -> Closure:
     """Close an account that the backup knows from before its member asked."""
     member = User.objects.select_for_update().get(pk=member_id)
+    moments = {"requested_at": now, "due_at": now, "next_attempt_at": now}
+    closure = Closure.objects.create(member=member, number=line.number, tally=counted(member), **moments)
     User.objects.filter(pk=member_id).update(closing_at=now)
     sign_out_everywhere(member=member)
-    return Closure.objects.create(member=member, number=line.number, requested_at=now, due_at=now, next_attempt_at=now)
+    return closure
 
 
 @transaction.atomic
@@ -176,9 +186,10 @@ def _note(line: ledger.Line) -> None:
 
 
 def _restore_receipt(line: ledger.Line) -> None:
-    """Put a receipt back word for word; a closure whose member is gone is done with it.
+    """Put a receipt back word for word.
 
-    One whose member is still there has it before the purge comes to its end, which issues no other then.
+    A closure that is not done has it before the purge comes to its end, which issues no other then: of whom anything
+    is still to be looked for, it is looked for anew, for the backup may have brought back what others said.
     """
     if not line.receipt:
         return
@@ -189,7 +200,8 @@ def _restore_receipt(line: ledger.Line) -> None:
     ours.filter(receipt="").update(**said)
     left_behind = ours.live().filter(member=None)
     left_behind.exclude(state=State.VERIFYING).update(state=State.VERIFYING)
-    left_behind.update(state=State.DONE, step="", error="", attempts=0, traces=None, ended_at=line.at)
+    left_behind.update(next_attempt_at=line.at, attempts=0, error="")
+    left_behind.filter(traces=None).update(state=State.DONE, step="", ended_at=line.at)
 
 
 def _closure_of(line: ledger.Line, **signed: str) -> Closure:

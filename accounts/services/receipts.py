@@ -77,7 +77,7 @@ def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
             "decided": sum(scan.found.get(closure.pk, {}).values()),
             "names": sum(scan.names.get(closure.pk, {}).values()),
         },
-        "backups_until": _written(erased_at + timedelta(days=settings.BACKUP_DAYS)),
+        "backups_until": _written(now + timedelta(days=settings.BACKUP_DAYS)),
     }
     key_id, private = next(iter(settings.RECEIPT_KEYS.items()))
     closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

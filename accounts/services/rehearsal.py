@@ -10,7 +10,7 @@ from accounts.models import Closure
 from accounts.models.closure import UNDER_WAY, ClosureQuerySet
 from accounts.services import erasing
 from accounts.services.purge import BATCH, kind_of
-from accounts.services.residue import Places, Residue, Traces, search, shown
+from accounts.services.residue import Identifiers, Places, Residue, Traces, search, shown
 from accounts.services.steps import members_of, take_stock
 from consent.expiry import briefly
 
@@ -68,11 +68,10 @@ def _erase_and_undo(ids: list[int], now: datetime) -> tuple[list[Closure], dict[
         _bring_to_last_step(list(owners.values()), now)
         members = members_of(batch)
         take_stock(batch)
-        traces = Traces(members)
+        sought = Identifiers.of(members)
         erasing.end_sessions(members)
-        erasing.erase(members)
-        erasing.LateComers(traces).forget_rows()
-        scan = search(traces, rows_only=True)
+        erasing.erase(members, sought, is_rehearsal=True)
+        scan = search(Traces(sought), rows_only=True)
         transaction.set_rollback(True)
     return batch, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}
 

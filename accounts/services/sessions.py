@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from accounts.models import User
-from accounts.services.residue import Residue, Traces
+from accounts.services.residue import Traces
 
 # Under these keys Django and allauth write whose a session is, or is about to be.
 KEYS_OF_PEOPLE = {"_auth_user_id", "user_pk", "user_id"}
@@ -102,14 +102,24 @@ class LastSessions:
         """Delete them from the table alone, which a transaction can undo."""
         _delete_rows(self.about)
 
-    def verify(self) -> None:
-        """Read every stored session once more; a search for plain text does not see into them.
 
-        :raises Residue: when one speaks of these members
-        """
-        left = _stored_sessions(self.about)
-        if left:
-            raise Residue(f"{Session._meta.db_table}×{len(left)}")
+def forget_sessions_of(ids: Iterable[int]) -> None:
+    """Delete from table and cache what says that it is a session of members who are gone.
+
+    What only mentions a number or an address is left alone: it may be somebody's who is just signing up with it.
+
+    :raises redis.RedisError: when the cache does not answer
+    """
+    theirs = _Mention(ids)
+    _delete_rows(theirs)
+    _drop_cached(theirs)
+    transaction.on_commit(lambda: _drop_cached(theirs), robust=True)
+
+
+def with_sessions(ids: Iterable[int]) -> set[int]:
+    """Tell which of these members who are gone have a stored session all the same."""
+    theirs = _Mention(ids)
+    return {pk for session in Session.objects.iterator(CHUNK) for pk in theirs.whose(session.get_decoded())}
 
 
 def _mention_of(members: Iterable[User]) -> "_Mention":
@@ -120,25 +130,36 @@ def _mention_of(members: Iterable[User]) -> "_Mention":
 class _Mention:
     """Tells whether a session's data speak of one of these members; their traces are put together when one is read."""
 
-    def __init__(self, ids: Iterable[int], traces: Callable[[], Traces]) -> None:
-        self.ids = set(map(str, ids))
+    def __init__(self, ids: Iterable[int], traces: Callable[[], Traces] | None = None) -> None:
+        self.ids = {str(pk): pk for pk in ids}
         self._traces = traces
 
     @cached_property
-    def traces(self) -> Traces:
-        return self._traces()
+    def traces(self) -> Traces | None:
+        return self._traces and self._traces()
 
     def __call__(self, data: object) -> bool:
-        words: list[str] = []
-        return self._is_theirs(data, words) or self.traces.are_in(*words)
+        if any(self.whose(data)):
+            return True
+        return self.traces is not None and self.traces.are_in(*_words(data))
 
-    def _is_theirs(self, value: object, words: list[str]) -> bool:
-        """Tell whether it says whose it is; collect what else it says."""
+    def whose(self, value: object) -> Iterator[int]:
+        """Find whose it says that it is."""
         if isinstance(value, dict):
-            said = value.items()
-            return any((key in KEYS_OF_PEOPLE and str(v) in self.ids) or self._is_theirs(v, words) for key, v in said)
-        if isinstance(value, list | tuple):
-            return any(self._is_theirs(v, words) for v in value)
-        if isinstance(value, str):
-            words.append(value)
-        return False
+            for key, said in value.items():
+                if key in KEYS_OF_PEOPLE and str(said) in self.ids:
+                    yield self.ids[str(said)]
+                yield from self.whose(said)
+        elif isinstance(value, list | tuple):
+            for said in value:
+                yield from self.whose(said)
+
+
+def _words(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for said in value:
+            yield from _words(said)
+    elif isinstance(value, str):
+        yield value

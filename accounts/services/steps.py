@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 import structlog
@@ -12,11 +12,13 @@ from django.db import connection
 from accounts.models import Closure, User
 from accounts.models.closure import FILES
 from accounts.services import erasing, findings, ledger, receipts, residue
+from accounts.services.sessions import forget_sessions_of, with_sessions
 from consent import inventory
 from consent.fields import SealedJSONField
 from consent.lookups import Among
 
 WRITTEN_AT_ONCE = 500
+SOON = timedelta(seconds=15)
 SIGNED = ("receipt", "signature", "signed_with")
 READ_FOR_RECEIPT = ("number", "requested_at", "erased_at", "tally", *SIGNED)
 log = structlog.get_logger(__name__)
@@ -73,7 +75,7 @@ def _remove_files(batch: list[Closure], _now: datetime) -> None:
     removed = erasing.remove_files(members_of(batch))
     for closure in batch:
         if files := removed.get(closure.member_id or 0):
-            closure.tally = closure.tally | {FILES: files}
+            closure.tally = closure.tally | {FILES: max(files, closure.tally.get(FILES, 0))}
 
 
 def _clear_caches(batch: list[Closure], _now: datetime) -> None:
@@ -89,8 +91,7 @@ def _erase(batch: list[Closure], now: datetime) -> None:
     sought = residue.Identifiers.of(members)
     noted = ledger.entries(zip(batch, members, strict=True), contacts=sought.contacts, now=now)
     _let_go(batch, sought, now)
-    erasing.erase(members)
-    erasing.remove_files(members)  # what was being written when the others went
+    erasing.erase(members, sought)
     ledger.record(noted)
 
 
@@ -107,22 +108,22 @@ def _prove(batch: list[Closure], now: datetime) -> None:
     """Search for whoever of these has been erased; write the receipts of all of whom nothing is left."""
     ids = [closure.pk for closure in batch]
     Closure.objects.filter(pk__among=Among(ids), state=State.BLOCKED).update(state=State.VERIFYING)
-    erased = {closure.pk: closure.erased_at or now for closure in batch}
-    traces = residue.Traces(residue.without_passed_on(_kept_of(ids), erased))
-    late = erasing.LateComers(traces)
-    late.forget()
-    scan = residue.search(traces)
-    late.verify()
+    known = _kept_of(ids)
+    owners = dict(known.ids)
+    forget_sessions_of(owners)
+    scan = residue.search(residue.Traces(known, erased={closure.pk: closure.erased_at or now for closure in batch}))
+    again = {owners[pk] for pk in with_sessions(owners)}  # somebody was still signed in: the next proof forgets them
+    Closure.objects.filter(pk__among=Among(again)).update(next_attempt_at=now + SOON)
     undecided = scan.beyond(findings.decided_of(ids))
-    for closure in batch:
-        if closure.pk in undecided:
-            findings.ask(closure=closure, places=undecided[closure.pk], now=now)
-    clean = [pk for pk in ids if pk not in undecided]
-    findings.close_questions(closure_ids=clean, now=now)
-    ledger.note_receipts([closure.number for closure in batch if closure.pk not in undecided], now=now)
+    findings.ask(
+        [(closure, undecided[closure.pk]) for closure in batch if closure.pk in undecided.keys() - again], now=now
+    )
+    clean = [closure for closure in batch if closure.pk not in undecided.keys() | again]
+    findings.close_questions(closure_ids=[closure.pk for closure in clean], now=now)
+    ledger.note_receipts([closure.number for closure in clean], now=now)
     for start in range(0, len(clean), WRITTEN_AT_ONCE):
-        _finish(clean[start : start + WRITTEN_AT_ONCE], scan, now)
-    log.info("closure.proven", closures=len(clean), waiting=len(undecided))
+        _finish([closure.pk for closure in clean[start : start + WRITTEN_AT_ONCE]], scan, now)
+    log.info("closure.proven", closures=len(clean), waiting=len(batch) - len(clean))
 
 
 def _kept_of(ids: list[int]) -> residue.Identifiers:

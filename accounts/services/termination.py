@@ -52,7 +52,12 @@ def _final_closure(member: User, standing: Closure | None, *, now: datetime) -> 
     due_at = now + TIME_TO_BE_TOLD
     if standing is None:
         return Closure.objects.create(
-            member=member, requested_at=now, due_at=due_at, next_attempt_at=due_at, is_final=True
+            member=member,
+            tally=closing.counted(member),
+            requested_at=now,
+            due_at=due_at,
+            next_attempt_at=due_at,
+            is_final=True,
         )
     if standing.is_revocable:
         standing.is_final = True

@@ -324,7 +324,7 @@ def test_a_session_written_in_the_last_moment_holds_up_the_receipt(alice, now, m
     leaving(alice, now=now)
     assert services.purge_due(now=now) == 0
     waiting = Closure.objects.get()
-    assert (waiting.step, waiting.error) == ("proof", "Residue: django_session×1")
+    assert (waiting.state, waiting.step, waiting.findings.count()) == ("verifying", "proof", 0)
     monkeypatch.undo()
     assert services.purge_due(now=waiting.next_attempt_at) == 1
     assert not Session.objects.exists()

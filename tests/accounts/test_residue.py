@@ -419,15 +419,15 @@ def test_a_row_that_moves_before_it_is_looked_at_closely_is_found(lin):
     with connection.execute_wrapper(move):
         scan = residue.search(residue.Traces([lin]))
     assert moved == [9]
-    assert scan.left[lin.pk]["stray.said"] == 1
+    assert scan.found[lin.pk]["stray.said"] == 1
 
 
 def test_what_is_sealed_is_opened_and_what_no_key_opens_any_more_is_no_trace(lin, settings):
     make_case(member=make_member(), body=f"她的电话是 {HOME}")
     traces = residue.Traces([lin])
-    assert residue.search(traces).others[lin.pk] == {"complaints_entry.body": 1}
+    assert residue.search(traces).found[lin.pk]["complaints_entry.body"] == 1
     settings.FIELD_KEYS = {"other": secrets.token_bytes(32)}
-    assert not residue.search(traces).others
+    assert "complaints_entry.body" not in residue.search(traces).found[lin.pk]
 
 
 def test_only_the_column_that_the_inventory_declares_is_left_out(lin):

@@ -16,6 +16,7 @@ from accounts.services.ledger import files
 from accounts.services.ledger.line import Line
 from consent.lookups import Among
 
+STEPS = [step.value for step in Closure.Step if step != Closure.Step.PROOF]  # that come before this is written down
 SPARE = timedelta(days=31)  # how much longer than its file a row stays, so that no line is ever without its row
 RECORD = """
     INSERT INTO accounts_erasure (kind, subject, number, contacts, steps, at)
@@ -32,7 +33,7 @@ def entries(
     hashes: dict[int, set[str]] = defaultdict(set)
     for contact, owner in contacts:
         hashes[owner].add(hash_of_destination(contact).hex())
-    alike = {"kind": Erasure.Kind.ERASED, "steps": Closure.Step.values, "at": str(now)}
+    alike = {"kind": Erasure.Kind.ERASED, "steps": STEPS, "at": str(now)}
     return [
         {
             **alike,
@@ -62,8 +63,12 @@ def note_receipts(numbers: Iterable[str], *, now: datetime) -> None:
     The others' lines are written with theirs: whoever writes waits for these rows until this transaction ends.
     """
     erased = Erasure.objects.erased().filter(number__among=Among(numbers)).select_for_update().order_by("pk")
-    late = [number for number, place in erased.values_list("number", "sequence") if place is not None]
-    receipts = [Erasure(kind=Erasure.Kind.RECEIPT, number=number, at=now) for number in late]
+    note_lines_of_receipts([number for number, place in erased.values_list("number", "sequence") if place], now=now)
+
+
+def note_lines_of_receipts(numbers: Iterable[str], *, now: datetime) -> None:
+    """Note that receipts are to have lines of their own. Safe to repeat."""
+    receipts = [Erasure(kind=Erasure.Kind.RECEIPT, number=number, at=now) for number in numbers]
     Erasure.objects.bulk_create(receipts, ignore_conflicts=True)
 
 

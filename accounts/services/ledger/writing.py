@@ -14,6 +14,7 @@ from accounts.services.ledger import files
 from accounts.services.ledger.comparing import Comparison, compare
 from accounts.services.ledger.files import LedgerDamaged
 from accounts.services.ledger.line import Key, Line
+from accounts.services.ledger.rows import note_lines_of_receipts
 from consent.lookups import Among
 from consent.turns import turn
 
@@ -67,16 +68,29 @@ def _write_again(lost: set[Key]) -> int:
 def _write_new(pending: list[Erasure], found: Comparison) -> int:
     """Append lines; a receipt that is being issued at this moment is waited for, or noted in a line of its own."""
     list(Erasure.objects.select_for_update().filter(pk__among=Among(row.pk for row in pending)).order_by("pk"))
-    last, fresh = found.last, []
+    last, fresh, placed = found.last, [], []
     for row in pending:
         # A line of its own already: the database died after the file was written, or was restored and caught up.
         row.sequence = found.places.get((row.kind, row.number))
         if row.sequence is None:
             row.sequence = last = last + 1
             fresh.append(row)
+        elif row.kind == Erasure.Kind.ERASED:
+            placed.append(row.number)
     files.append(_lines_of(fresh))
     Erasure.objects.bulk_update(pending, ["sequence"])
+    _note_receipts_since(placed)
     return len(fresh)
+
+
+def _note_receipts_since(placed: list[str]) -> None:
+    """Give the receipts lines of their own that were issued between a line and its place in the database."""
+    if not placed:
+        return
+    told = {line.number for line in files.readable() if line.receipt}
+    proven = Closure.objects.filter(number__among=Among(placed), state=Closure.State.DONE)
+    numbers = set(proven.values_list("number", flat=True)) - told
+    note_lines_of_receipts(sorted(numbers), now=timezone.now())
 
 
 def _lines_of(rows: list[Erasure]) -> Iterable[Line]:

@@ -7,7 +7,6 @@ import redis
 
 from accounts.services.residue import caches, database, files
 from accounts.services.residue.identifiers import Identifiers
-from accounts.services.residue.newcomers import without_passed_on
 from accounts.services.residue.scan import Places, Residue, Scan, Unsearchable, shown
 from accounts.services.residue.traces import Traces
 
@@ -19,8 +18,7 @@ def search(traces: Traces, *, rows_only: bool = False) -> Scan:
     namesake's, and whoever is called 王伟 has a right to go. It is one in what we keep of nobody in particular.
 
     :raises redis.RedisError: when Redis does not answer
-    :raises OSError: when a file or directory cannot be read
-    :raises Unsearchable: when it fails for any other reason
+    :raises Unsearchable: when it fails for any other reason, such as a file that cannot be read
     """
     scan = Scan()
     try:
@@ -28,7 +26,7 @@ def search(traces: Traces, *, rows_only: bool = False) -> Scan:
         if not rows_only:
             files.search(traces, scan)
             caches.search(traces, scan)
-    except (redis.RedisError, OSError):
+    except redis.RedisError:
         raise
     except Exception as error:
         raise Unsearchable(type(error).__name__) from error
@@ -50,5 +48,4 @@ __all__ = [
     "says_who",
     "search",
     "shown",
-    "without_passed_on",
 ]

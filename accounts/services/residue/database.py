@@ -12,6 +12,7 @@ from consent import inventory
 from consent.fields import SealedMixin
 
 AT_ONCE = 1000  # rows
+Hit = tuple[str, int, int]  # row, column, whose
 
 
 def search(traces: Traces, scan: Scan) -> None:
@@ -27,14 +28,16 @@ def search(traces: Traces, scan: Scan) -> None:
 
 
 def _search(table: Table, traces: Traces, scan: Scan) -> None:
-    found: set[tuple[str, int, int]] = set()  # row, column, whose
-    named: set[tuple[str, int, int]] = set()
+    found: set[Hit] = set()
+    named: set[Hit] = set()
     for rows in _suspects(table, traces):
         places, texts = _texts(rows, table.sealed)
         for i, owners in traces.found_among(texts):
             found.update((*places[i], owner) for owner in owners)
         for i, owners in traces.names_among(texts) if table.entry else ():
             named.update((*places[i], owner) for owner in owners)
+    found -= _of_newcomers(table.entry, found, traces)
+    named -= _of_newcomers(table.entry, named, traces)
     nobodys = _kept_of_nobody(table.entry, {key for key, _column, _owner in named})
     betraying = {one for one in named if one[0] in nobodys}
     for _key, column, owner in found | betraying:
@@ -81,6 +84,21 @@ def _texts(rows: list[tuple[Any, ...]], sealed: dict[int, SealedMixin]) -> tuple
     cells = [(key, column, value) for key, *values in rows for column, value in enumerate(values) if value]
     texts = [value if isinstance(value, str) else text_of(value, sealed.get(column)) for _key, column, value in cells]
     return [(key, column) for key, column, _value in cells], texts
+
+
+def _of_newcomers(entry: inventory.Entry | None, hits: set[Hit], traces: Traces) -> set[Hit]:
+    """Keep what accounts say of themselves that were opened since: whoever left may be back before the proof is there.
+
+    An identifier is not theirs alone for that: elsewhere it is still looked for.
+    """
+    if entry is None or not hits or not traces.erased:
+        return set()
+    joined = "date_joined" if entry.owner == "pk" else f"{entry.owner}__date_joined"
+    rows = entry.model._base_manager.filter(
+        **{"pk__in": {key for key, _column, _owner in hits}, f"{joined}__gte": min(traces.erased.values())}
+    )
+    since = {str(pk): at for pk, at in rows.values_list("pk", joined)}
+    return {hit for hit in hits if hit[0] in since and since[hit[0]] >= traces.erased[hit[2]]}
 
 
 def _kept_of_nobody(entry: inventory.Entry | None, keys: Collection[str]) -> set[str]:

@@ -1,6 +1,7 @@
 """What would betray the members who leave, and how it is found."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 
 from accounts.models import User
@@ -13,8 +14,10 @@ from accounts.services.residue.texts import among, encoded
 class Traces:
     """What would betray these members, held in memory only, and how to find it."""
 
-    def __init__(self, of: Iterable[User] | Identifiers) -> None:
+    def __init__(self, of: Iterable[User] | Identifiers, *, erased: Mapping[int, datetime] | None = None) -> None:
+        """Take them from members, or from what was kept of owners who are gone, each `erased` at a moment."""
         self.known = of if isinstance(of, Identifiers) else Identifiers.of(of)
+        self.erased = erased or {}
         self.members = frozenset(pk for pk, _owner in self.known.ids)
         self.contacts = self.known.contacts
 
