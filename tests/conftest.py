@@ -10,10 +10,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext, override_settings
 from django.utils import timezone
 
+from accounts import tasks
 from accounts.models import User
 from accounts.services import ledger, restoring
 from consent import services, timeline
 from consent.models import Document
+from tests.backups import Backup, leave
 from tests.factories import agree, make_member
 
 
@@ -52,6 +54,17 @@ def fresh_look() -> Iterator[None]:
 @pytest.fixture
 def now() -> datetime:
     return timezone.now()
+
+
+@pytest.fixture
+def restored(alice, bob, now) -> Backup:
+    """Alice and Carol leave, then a backup from before comes back that knows Alice only; Bob never left."""
+    backup = Backup(alice)
+    carol = make_member()
+    leave(alice, carol, now=now)
+    tasks.write_ledger()
+    backup.restore()
+    return backup
 
 
 @pytest.fixture

@@ -21,6 +21,14 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='erasure',
+            options={
+                'default_permissions': (),
+                'verbose_name': '删除账本的记录',
+                'verbose_name_plural': '删除账本的记录',
+            },
+        ),
         migrations.AddField(
             model_name='erasure',
             name='alarmed_at',

@@ -54,7 +54,7 @@ class Erasure(models.Model):
     objects = ErasureQuerySet.as_manager()
 
     class Meta:
-        verbose_name = verbose_name_plural = "已删除的账号"
+        verbose_name = verbose_name_plural = "删除账本的记录"
         default_permissions = ()
         indexes = [models.Index(fields=["at"])]
         constraints = [models.UniqueConstraint(fields=["number", "kind"], name="one_line_of_a_kind_per_closure")]
@@ -62,4 +62,4 @@ class Erasure(models.Model):
     PersonalData = None
 
     def __str__(self) -> str:
-        return f"已删除的账号 #{self.pk}"
+        return f"删除账本的记录 #{self.pk}"

@@ -42,7 +42,7 @@ from accounts.services.exporting import (
 )
 from accounts.services.findings import MAY_DECIDE, AlreadyDecided, BeingSearched, NotADecision, decide_finding
 from accounts.services.keys import may_remove_key
-from accounts.services.ledger import LedgerDamaged
+from accounts.services.ledger import LedgerBusy, LedgerDamaged
 from accounts.services.ledger import rebuild as rebuild_ledger
 from accounts.services.ledger import write as write_ledger
 from accounts.services.linking import (
@@ -81,7 +81,6 @@ from accounts.services.registration import (
     register,
 )
 from accounts.services.rehearsal import Rehearsal, rehearse_purge
-from accounts.services.residue import Residue
 from accounts.services.restoring import Standing, is_closed, look_again, problems, standing
 from accounts.services.retention import (
     LONGEST_WITHOUT,
@@ -118,6 +117,7 @@ __all__ = [
     "HasAnotherWeixin",
     "Imported",
     "LastWayIn",
+    "LedgerBusy",
     "LedgerDamaged",
     "LinkIsSpent",
     "LinkedAlready",
@@ -132,7 +132,6 @@ __all__ = [
     "OwnProposal",
     "Reapplied",
     "Rehearsal",
-    "Residue",
     "Seen",
     "Standing",
     "TooManyExports",

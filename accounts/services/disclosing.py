@@ -9,6 +9,7 @@ from django.db import transaction
 
 from accounts.models import Disclosure, User
 from accounts.services import residue
+from consent.lookups import Among
 
 IN_WORDS = ("recipient", "purpose", "legal_basis", "kinds")
 MAY_APPROVE = "accounts.approve_disclosure"
@@ -41,7 +42,7 @@ def propose_disclosure(*, disclosure: Disclosure, by: User, now: datetime) -> Di
 
 def drop_proposals(*, member_ids: Iterable[int]) -> int:
     """Forget what nobody approved while these members were here: it cannot be approved any more."""
-    return Disclosure.objects.proposed().filter(member__in=list(member_ids)).delete()[0]
+    return Disclosure.objects.proposed().filter(member__pk__among=Among(member_ids)).delete()[0]
 
 
 @transaction.atomic

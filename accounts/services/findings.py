@@ -47,12 +47,11 @@ def decided_of(closure_ids: Iterable[int]) -> dict[int, dict[str, int]]:
 def ask(about: Iterable[tuple[Closure, Mapping[str, int]]], *, now: datetime) -> None:
     """Ask for decisions about these places, and let the closures wait for them; the officers hear of each once."""
     asked = list(about)
-    new = [closure for closure, places in asked if _write_down(closure, places, now)]
-    for closure, places in asked:
-        if closure in new:
-            log.error("closure.asks", closure=closure.pk, places=residue.shown(places))
+    new = [(closure, places) for closure, places in asked if _write_down(closure, places, now)]
+    for closure, places in new:
+        log.error("closure.asks", closure=closure.pk, places=residue.shown(places))
     if new:
-        _tell_officers(new, now=now)
+        _tell_officers([closure for closure, _places in new], now=now)
     waiting = Closure.objects.filter(pk__among=Among([closure.pk for closure, _places in asked]))
     waiting.update(state=State.HELD, attempts=0, error="", next_attempt_at=now + LOOKED_AGAIN)
 

@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from accounts import closing
 from accounts.models import Closure, PurgePause
 from accounts.models.closure import ClosureQuerySet
-from accounts.services.residue import Residue, Unsearchable
+from accounts.services.residue import Unsearchable
 from accounts.services.steps import WORK, go_on, members_of, take_stock
 from consent.lookups import Among
 
@@ -181,8 +181,8 @@ def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
 
 def kind_of(error: Exception) -> str:
     """Name an error and the table or constraint it happened at; its message may quote a person's data."""
-    if isinstance(error, Residue | Unsearchable):
-        return f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, Unsearchable):
+        return f"Unsearchable: {error}"[:200]
     diagnosis = getattr(error.__cause__, "diag", None)
     place = diagnosis and (diagnosis.constraint_name or diagnosis.table_name)
     return f"{type(error).__name__}: {place}"[:200] if place else type(error).__name__

@@ -10,7 +10,7 @@ from accounts.models import Closure
 from accounts.models.closure import UNDER_WAY, ClosureQuerySet
 from accounts.services import erasing
 from accounts.services.purge import BATCH, kind_of
-from accounts.services.residue import Identifiers, Places, Residue, Traces, search, shown
+from accounts.services.residue import Identifiers, Places, Traces, search, shown
 from accounts.services.steps import members_of, take_stock
 from consent.expiry import briefly
 
@@ -54,7 +54,7 @@ def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
         for pk in ids:
             _rehearse([pk], now, done)
     else:
-        done.failures += [(pk, kind_of(Residue(shown(places)))) for pk, places in waiting.items()]
+        done.failures += [(pk, f"还提到：{shown(places)}") for pk, places in waiting.items()]
         proven = [closure for closure in batch if closure.pk not in waiting]
         done.closures += len(proven)
         done.rows.update(sum((Counter(closure.tally) for closure in proven), Counter()))

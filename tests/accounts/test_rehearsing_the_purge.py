@@ -112,7 +112,7 @@ def test_what_would_fail_is_named_by_number_and_kind_and_the_others_are_counted(
     out = StringIO()
     with pytest.raises(CommandError) as refusal:
         call_command("purge", dry_run=True, stdout=out)
-    assert f"{closure.number}：Residue: account_emailaddress.email×1" in str(refusal.value)
+    assert f"{closure.number}：还提到：account_emailaddress.email×1" in str(refusal.value)
     assert alice.email not in str(refusal.value)
     assert "演练了 2 件" in out.getvalue()
     closure.refresh_from_db()

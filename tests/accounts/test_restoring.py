@@ -20,17 +20,6 @@ from tests.factories import agree, make_member, sign_in
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_look")]
 
 
-@pytest.fixture
-def restored(alice, bob, now):
-    """Alice and Carol leave, then a backup from before comes back that knows Alice only; Bob never left."""
-    backup = Backup(alice)
-    carol = make_member()
-    leave(alice, carol, now=now)
-    tasks.write_ledger()
-    backup.restore()
-    return backup
-
-
 def test_it_closes_the_site_to_members_and_not_to_staff_or_machines(restored, bob):
     client = sign_in(Client(), agree(bob))
     for path in ("/", "/me/", "/courses/", "/account/signup/", "/doctors/x1/"):

@@ -18,17 +18,6 @@ from tests.factories import make_member, make_staff
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("fresh_look")]
 
 
-@pytest.fixture
-def restored(alice, bob, now):
-    """Alice and Carol leave, then a backup from before comes back that knows Alice only; Bob never left."""
-    backup = Backup(alice)
-    carol = make_member()
-    leave(alice, carol, now=now)
-    tasks.write_ledger()
-    backup.restore()
-    return backup
-
-
 def test_who_had_withdrawn_is_not_erased_by_a_backup_from_before(alice, now):
     closure = services.close_account(member=alice, now=now - timedelta(days=6))
     backup = Backup(alice)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from accounts import services
@@ -18,6 +18,9 @@ class Command(BaseCommand):
         parser.add_argument("--there-is-no-copy", action="store_true", required=True, help="我确认没有别的副本可用")
 
     def handle(self, *_: Any, **__: Any) -> None:
-        lines = services.rebuild_ledger(now=timezone.now())
+        try:
+            lines = services.rebuild_ledger(now=timezone.now())
+        except services.LedgerBusy as busy:
+            raise CommandError("账本正在写入，没有重写；请过几秒再运行一次") from busy
         services.look_again()
         self.stdout.write(f"重写了账本，共 {lines} 行；网站一分钟内重新核对")

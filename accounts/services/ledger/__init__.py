@@ -21,10 +21,11 @@ from accounts.services.ledger.rows import (
     outdated,
     record,
 )
-from accounts.services.ledger.writing import rebuild, write
+from accounts.services.ledger.writing import LedgerBusy, rebuild, write
 
 __all__ = [
     "Comparison",
+    "LedgerBusy",
     "LedgerDamaged",
     "Line",
     "compare",

@@ -24,6 +24,10 @@ RECEIPT = ("receipt", "signature", "signed_with")
 log = structlog.get_logger(__name__)
 
 
+class LedgerBusy(Exception):
+    """Another process is writing into the ledger; try again in a moment."""
+
+
 class _Seen:
     """How the files looked when this process last knew that they have every row."""
 
@@ -115,10 +119,12 @@ def rebuild(*, now: datetime) -> int:
 
     Somebody has to answer for that: what only a lost line knew is not known any more. What the files were stays beside
     them until they would have gone.
+
+    :raises LedgerBusy: while somebody writes into it
     """
     with turn(TURN) as is_ours:
         if not is_ours:
-            return 0
+            raise LedgerBusy
         everything = sorted(_everything(now), key=lambda line: (line.at, line.key))
         # Beyond every place that was ever taken: rows whose files are gone keep theirs.
         first = max([_last_place(), *(line.sequence for line in everything)]) + 1

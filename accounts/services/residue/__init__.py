@@ -7,7 +7,7 @@ import redis
 
 from accounts.services.residue import caches, database, files
 from accounts.services.residue.identifiers import Identifiers
-from accounts.services.residue.scan import Places, Residue, Scan, Unsearchable, shown
+from accounts.services.residue.scan import Places, Scan, Unsearchable, shown
 from accounts.services.residue.traces import Traces
 
 
@@ -41,7 +41,6 @@ def says_who(traces: Traces, text: str) -> bool:
 __all__ = [
     "Identifiers",
     "Places",
-    "Residue",
     "Scan",
     "Traces",
     "Unsearchable",

@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 Places = Counter[str]
 
 
-class Residue(Exception):
-    """Something of a member is left; says where and how often, never what."""
-
-
 class Unsearchable(Exception):
     """The search itself failed: it says nothing of anybody. Names the kind of the error, never its text."""
 
