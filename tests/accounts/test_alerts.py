@@ -310,13 +310,19 @@ def test_a_changed_number_is_told_to_both(client, carol):
     assert any("登录手机号已更换" in text for text in notices("+8613900139000"))
 
 
-def test_a_changed_address_is_told_to_both(client, documents):
+def whose_address_changed(client: Client, to: str) -> User:
+    """Have the address of a member changed, by whoever is in."""
     member = agree(make_member(email="dora@example.com"))
     EmailAddress.objects.create(user=member, email="dora@example.com", verified=True, primary=True)
     enter(client, "dora@example.com")
     prove(client)
-    client.post("/account/email/", {"action_add": "", "email": "new@example.com"})
-    client.post("/account/confirm-email/", {"code": last_code("new@example.com")})
+    client.post("/account/email/", {"action_add": "", "email": to})
+    client.post("/account/confirm-email/", {"code": last_code(to)})
+    return member
+
+
+def test_a_changed_address_is_told_to_both(client, documents):
+    member = whose_address_changed(client, "new@example.com")
     member.refresh_from_db()
     assert member.email == "new@example.com"
     assert any("登录邮箱已更换" in text for text in notices("dora@example.com"))

@@ -50,25 +50,16 @@ def assert_is_out_for_good(member: User) -> None:
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_who_withdraws_while_they_are_shown_out_is_out_and_nobody_sees_an_error(_round, leaver):
+@pytest.mark.parametrize("change_their_mind", [services.withdraw_closure, services.delete_now])
+def test_who_changes_their_mind_while_they_are_shown_out_is_out_and_told_and_sees_no_error(
+    change_their_mind, _round, leaver
+):
     officer, now = make_staff(), timezone.now()
-    withdrawn, ended = in_parallel(
-        lambda: services.withdraw_closure(member=leaver, now=now),
+    changed, ended = in_parallel(
+        lambda: change_their_mind(member=leaver, now=now),
         lambda: services.terminate(member=leaver, by=officer, now=now),
     )
-    assert type(withdrawn) in {Closure, services.ClosureNotRevocable}
-    assert type(ended) is Closure
-    assert_is_out_for_good(leaver)
-
-
-@pytest.mark.parametrize("_round", range(ROUNDS))
-def test_who_deletes_at_once_while_they_are_shown_out_is_told_all_the_same(_round, leaver):
-    officer, now = make_staff(), timezone.now()
-    hastened, ended = in_parallel(
-        lambda: services.delete_now(member=leaver, now=now),
-        lambda: services.terminate(member=leaver, by=officer, now=now),
-    )
-    assert type(hastened) in {Closure, services.ClosureNotRevocable}
+    assert type(changed) in {Closure, services.ClosureNotRevocable}
     assert type(ended) is Closure
     assert_is_out_for_good(leaver)
 

@@ -19,10 +19,10 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Alert, Closure, User
-from tests.accounts.test_alerts import PHONE, enter, link_in, notices, prove, since_long
+from tests.accounts.test_alerts import PHONE, enter, link_in, notices, prove, since_long, whose_address_changed
 from tests.accounts.test_signing_in import PASSWORD
 from tests.accounts.test_signing_up import sign_up
-from tests.factories import agree, last_code, last_message, make_member, make_phone_member
+from tests.factories import last_code, last_message, make_phone_member
 
 pytestmark = pytest.mark.django_db
 
@@ -85,12 +85,7 @@ def test_a_later_link_of_the_strangers_takes_the_account_not_back(client, carol)
 
 
 def test_an_address_that_was_changed_is_put_back(client, documents):
-    member = agree(make_member(email="dora@example.com"))
-    EmailAddress.objects.create(user=member, email="dora@example.com", verified=True, primary=True)
-    enter(client, "dora@example.com")
-    prove(client)
-    client.post("/account/email/", {"action_add": "", "email": "thief@example.com"})
-    client.post("/account/confirm-email/", {"code": last_code("thief@example.com")})
+    member = whose_address_changed(client, "thief@example.com")
     Client().post(link_in(notices("dora@example.com")[-1]))
     member.refresh_from_db()
     assert member.email == "dora@example.com"
@@ -278,12 +273,7 @@ def test_it_is_pressed_in_the_members_own_browser_as_well(carol):
 
 
 def test_who_only_typed_the_former_address_keeps_nobody_from_it(client, documents):
-    member = agree(make_member(email="dora@example.com"))
-    EmailAddress.objects.create(user=member, email="dora@example.com", verified=True, primary=True)
-    enter(client, "dora@example.com")
-    prove(client)
-    client.post("/account/email/", {"action_add": "", "email": "thief@example.com"})
-    client.post("/account/confirm-email/", {"code": last_code("thief@example.com")})
+    member = whose_address_changed(client, "thief@example.com")
     link = link_in(notices("dora@example.com")[-1])
     sign_up(Client(), by="email", email="dora@example.com")
     assert "登录邮箱改回" in Client().get(link).content.decode()
