@@ -6,6 +6,7 @@ is killed loses at most that second. What cannot be written waits for the databa
 
 import atexit
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
@@ -40,7 +41,7 @@ _writer: threading.Thread | None = None
 def note_visit(seen: Seen) -> None:
     """Remember a visit until the next second."""
     _waiting.append(seen)
-    if settings.VISITS_WRITTEN_EVERY and _writer is None:
+    if settings.VISITS_WRITTEN_EVERY and not _is_writing_by_itself():
         _start_writer()
 
 
@@ -94,21 +95,26 @@ def _insert(batch: Sequence[Seen]) -> int:
         return cursor.rowcount
 
 
+def _is_writing_by_itself() -> bool:
+    return _writer is not None and _writer.is_alive()
+
+
 def _start_writer() -> None:
     """Begin in this process, which a server may have forked after it loaded the code."""
     global _writer
     with _starting:
-        if _writer is None:
+        if not _is_writing_by_itself():
             _writer = threading.Thread(target=_write_every_second, name="visits", daemon=True)
             _writer.start()
             atexit.register(_write_what_is_left)
 
 
 def _write_every_second() -> None:
-    pause = threading.Event()
-    while not pause.wait(settings.VISITS_WRITTEN_EVERY):
+    while seconds := settings.VISITS_WRITTEN_EVERY:
+        time.sleep(seconds)
         if _waiting:
             _write_what_is_left()
+    connection.close()
 
 
 def _write_what_is_left() -> None:

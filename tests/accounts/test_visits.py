@@ -170,8 +170,10 @@ def test_the_writer_of_a_process_writes_within_its_second_by_itself(alice, now, 
     writer = visits._writer
     assert written.wait(10)
     assert Visit.objects.count() == 1
-    settings.VISITS_WRITTEN_EVERY = 3600
     assert writer.daemon, "a process that ends is not kept by it"
+    settings.VISITS_WRITTEN_EVERY = 0
+    writer.join(10)
+    assert not writer.is_alive(), "a writer that is told to stop would run in every test that comes after"
 
 
 # ── How long ──
