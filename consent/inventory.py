@@ -118,6 +118,14 @@ def tallies(*, member_ids: Iterable[int], shown_only: bool = False) -> dict[int,
     return found
 
 
+def counting(*, member_ids: Iterable[int]) -> tuple[str, tuple[Any, ...]]:
+    """Write the query that counts the rows that these members are told of, for a statement that goes on with it.
+
+    Its columns are the member, the label of the model and the number of rows.
+    """
+    return _tally(Among(member_ids), Entry.shown_rows).query.sql_with_params()
+
+
 def counts(*, member_id: int) -> list[tuple[Entry, int]]:
     """Count the rows that one member is told of, of each kind that has any, in a single query."""
     sql, params = _count_of_somebody()
@@ -216,6 +224,7 @@ __all__ = [
     "Entry",
     "Term",
     "after",
+    "counting",
     "counts",
     "declaration",
     "declare",

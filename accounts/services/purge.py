@@ -38,7 +38,7 @@ LONGEST_SWEEP = 60  # seconds
 LONGEST_RELEASE = 20  # seconds of them: a channel that is slow holds up its own members only
 PART_IS_DOWN = (redis.RedisError, Unsearchable)
 # What the steps need; to open a number or a name that is sealed takes longer than all of it.
-READ = ["number", "state", "step", "attempts", "tally", "member", "member__subject", "member__media_prefix"]
+READ = ["number", "state", "step", "attempts", "member", "member__subject", "member__media_prefix"]
 READ_OF_NOBODY = ["number", "state", "step", "attempts", "erased_at"]
 
 log = structlog.get_logger(__name__)

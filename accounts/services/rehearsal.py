@@ -46,7 +46,7 @@ def _due(now: datetime) -> ClosureQuerySet:
 def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
     """Rehearse a batch; when it fails, each of it alone, as the purge does."""
     try:
-        batch, waiting = _erase_and_undo(ids, now)
+        tallies, waiting = _erase_and_undo(ids, now)
     except Exception as error:
         if len(ids) == 1:
             done.failures.append((ids[0], kind_of(error)))
@@ -55,25 +55,26 @@ def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
             _rehearse([pk], now, done)
     else:
         done.failures += [(pk, f"还提到：{shown(places)}") for pk, places in waiting.items()]
-        proven = [closure for closure in batch if closure.pk not in waiting]
+        proven = [tally for pk, tally in tallies.items() if pk not in waiting]
         done.closures += len(proven)
-        done.rows.update(sum((Counter(closure.tally) for closure in proven), Counter()))
+        done.rows.update(sum(map(Counter, proven), Counter()))
 
 
-def _erase_and_undo(ids: list[int], now: datetime) -> tuple[list[Closure], dict[int, Places]]:
-    """Erase a batch and search for it; return it with the places that somebody would have to decide about."""
+def _erase_and_undo(ids: list[int], now: datetime) -> tuple[dict[int, dict[str, int]], dict[int, Places]]:
+    """Erase a batch and search for it; return what each had, and the places somebody would have to decide about."""
     with briefly():
         batch = list(_due(now).filter(pk__in=ids).claimed_with_members().select_related("member"))
         owners = {closure.member_id: closure.pk for closure in batch}
         _bring_to_last_step(list(owners.values()), now)
         members = members_of(batch)
         take_stock(batch)
+        tallies = dict(Closure.objects.filter(pk__in=owners.values()).values_list("pk", "tally"))
         sought = Identifiers.of(members)
         erasing.end_sessions(members)
         erasing.erase(members, sought, is_rehearsal=True)
         scan = search(Traces(sought), rows_only=True)
         transaction.set_rollback(True)
-    return batch, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}
+    return tallies, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}
 
 
 def _bring_to_last_step(ids: list[int], now: datetime) -> None:

@@ -1,17 +1,18 @@
 """What each step of the purge does to a batch of closures that are locked for it; safe to repeat."""
 
 import json
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 import structlog
 from django.db import connection
 
 from accounts.models import Closure, User
-from accounts.models.closure import FILES
+from accounts.models.closure import FILES, ClosureQuerySet
 from accounts.services import erasing, findings, ledger, receipts, residue
+from accounts.services.overlapping import beside, overlapped
 from accounts.services.sessions import forget_sessions_of, with_sessions
 from consent import inventory
 from consent.fields import SealedJSONField
@@ -25,17 +26,27 @@ log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
 
-# One statement each, whatever the number of closures.
-GO_ON = """
-    UPDATE accounts_closure AS closure
-    SET state = 'running', step = %s, attempts = 0, error = '', tally = done.tally
-    FROM jsonb_to_recordset(%s::jsonb) AS done (id bigint, tally jsonb) WHERE closure.id = done.id
+# One statement each, whatever the number of closures. What was counted before stays counted: it may be deleted by now.
+TAKE_STOCK = """
+    WITH counted (member_id, kind, rows) AS ({counting}),
+    ours AS (SELECT id, member_id, tally FROM accounts_closure WHERE id = ANY(%s)),
+    known AS (
+        SELECT ours.id, kind, rows FROM counted JOIN ours USING (member_id)
+        UNION ALL SELECT ours.id, key, value::bigint FROM ours, jsonb_each_text(ours.tally)
+    ),
+    most AS (SELECT id, kind, max(rows) AS rows FROM known GROUP BY id, kind),
+    stock AS (SELECT id, jsonb_object_agg(kind, rows) AS tally FROM most GROUP BY id)
+    UPDATE accounts_closure AS closure SET tally = stock.tally FROM stock WHERE closure.id = stock.id
 """
-LET_GO = """
+COUNT_FILES = """
     UPDATE accounts_closure AS closure
-    SET state = 'verifying', step = 'proof', attempts = 0, error = '', member_id = NULL, erased_at = %s,
-        tally = done.tally, traces = done.traces
-    FROM jsonb_to_recordset(%s::jsonb) AS done (id bigint, tally jsonb, traces bytea) WHERE closure.id = done.id
+    SET tally = tally || jsonb_build_object(%s::text, greatest(removed.files, (tally ->> %s)::bigint))
+    FROM unnest(%s::bigint[], %s::bigint[]) AS removed (member_id, files)
+    WHERE closure.id = ANY(%s) AND closure.member_id = removed.member_id
+"""
+KEEP = """
+    UPDATE accounts_closure AS closure SET traces = kept.traces
+    FROM unnest(%s::bigint[], %s::bytea[]) AS kept (id, traces) WHERE closure.id = kept.id
 """
 FINISH = """
     UPDATE accounts_closure AS closure
@@ -51,17 +62,19 @@ def members_of(batch: list[Closure]) -> list[User]:
 
 
 def take_stock(batch: list[Closure]) -> None:
-    """Count what there is of each of them now; what earlier steps have deleted since it was counted stays counted."""
-    tallies = inventory.tallies(member_ids=[member.pk for member in members_of(batch)], shown_only=True)
-    for closure in batch:
-        closure.tally = dict(Counter(closure.tally) | tallies[closure.member_id or 0])
+    """Count what there is of each of them now."""
+    counting, params = inventory.counting(member_ids=[member.pk for member in members_of(batch)])
+    with connection.cursor() as cursor:
+        cursor.execute(TAKE_STOCK.format(counting=counting), [*params, [closure.pk for closure in batch]])
 
 
 def go_on(batch: list[Closure], step: str) -> None:
     """Write down which step is next for these closures."""
-    told = [{"id": closure.pk, "tally": closure.tally} for closure in batch]
-    with connection.cursor() as cursor:
-        cursor.execute(GO_ON, [step, json.dumps(told)])
+    _rows_of(batch).update(state=State.RUNNING, step=step, attempts=0, error="")
+
+
+def _rows_of(batch: list[Closure]) -> ClosureQuerySet:
+    return Closure.objects.filter(pk__among=Among(closure.pk for closure in batch))
 
 
 def _leave(batch: list[Closure], _now: datetime) -> None:
@@ -73,9 +86,8 @@ def _leave(batch: list[Closure], _now: datetime) -> None:
 
 def _remove_files(batch: list[Closure], _now: datetime) -> None:
     removed = erasing.remove_files(members_of(batch))
-    for closure in batch:
-        if files := removed.get(closure.member_id or 0):
-            closure.tally = closure.tally | {FILES: max(files, closure.tally.get(FILES, 0))}
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_FILES, [FILES, FILES, [*removed], [*removed.values()], [closure.pk for closure in batch]])
 
 
 def _clear_caches(batch: list[Closure], _now: datetime) -> None:
@@ -89,19 +101,24 @@ def _erase(batch: list[Closure], now: datetime) -> None:
     """
     members = members_of(batch)
     sought = residue.Identifiers.of(members)
-    noted = ledger.entries(zip(batch, members, strict=True), contacts=sought.contacts, now=now)
-    _let_go(batch, sought, now)
-    erasing.erase(members, sought)
+    with beside(partial(_written, batch, sought, now)) as writing:
+        gone = {"member": None, "erased_at": now, "attempts": 0, "error": ""}
+        _rows_of(batch).update(state=State.VERIFYING, step=Step.PROOF, **gone)
+        erasing.erase(members, sought)
+    sealed, noted = writing.result()
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [[closure.pk for closure in batch], sealed])
     ledger.record(noted)
 
 
-def _let_go(batch: list[Closure], sought: residue.Identifiers, now: datetime) -> None:
-    """Take the members from their closures, and keep what to look for."""
+def _written(
+    batch: list[Closure], sought: residue.Identifiers, now: datetime
+) -> tuple[list[bytes], list[dict[str, Any]]]:
+    """Seal for each what the proof must look for, and put together the lines of the ledger."""
     field = cast("SealedJSONField", Closure._meta.get_field("traces"))
-    told = [(closure, field.seal(sought.to_json(closure.member_id or 0))) for closure in batch]
-    said = [{"id": one.pk, "tally": one.tally, "traces": rf"\x{traces.hex()}"} for one, traces in told]
-    with connection.cursor() as cursor:
-        cursor.execute(LET_GO, [now, json.dumps(said)])
+    sealed = [field.seal(sought.to_json(closure.member_id or 0)) for closure in batch]
+    closures = zip(batch, members_of(batch), strict=True)
+    return sealed, ledger.entries(closures, contacts=sought.contacts, now=now)
 
 
 def _prove(batch: list[Closure], now: datetime) -> None:
@@ -121,8 +138,7 @@ def _prove(batch: list[Closure], now: datetime) -> None:
     clean = [closure for closure in batch if closure.pk not in undecided.keys() | again]
     findings.close_questions(closure_ids=[closure.pk for closure in clean], now=now)
     ledger.note_receipts([closure.number for closure in clean], now=now)
-    for start in range(0, len(clean), WRITTEN_AT_ONCE):
-        _finish([closure.pk for closure in clean[start : start + WRITTEN_AT_ONCE]], scan, now)
+    _finish([closure.pk for closure in clean], scan, now)
     log.info("closure.proven", closures=len(clean), waiting=len(batch) - len(clean))
 
 
@@ -134,13 +150,21 @@ def _kept_of(ids: list[int]) -> residue.Identifiers:
 
 def _finish(ids: list[int], scan: residue.Scan, now: datetime) -> None:
     """Write the receipts of closures whose members are gone, and end them."""
-    done = []
-    for closure in Closure.objects.filter(pk__among=Among(ids)).only(*READ_FOR_RECEIPT):
-        receipts.issue(closure, scan=scan, now=now)
-        columns = {name: getattr(closure, name) for name in SIGNED}
-        done.append({"id": closure.pk, **columns})
     with connection.cursor() as cursor:
-        cursor.execute(FINISH, [now, json.dumps(done)])
+        for done in overlapped(partial(_receipts, scan=scan, now=now), _for_receipts(ids)):
+            cursor.execute(FINISH, [now, json.dumps(done)])
+
+
+def _for_receipts(ids: list[int]) -> Iterator[list[Closure]]:
+    for start in range(0, len(ids), WRITTEN_AT_ONCE):
+        some = Among(ids[start : start + WRITTEN_AT_ONCE])
+        yield list(Closure.objects.filter(pk__among=some).only(*READ_FOR_RECEIPT))
+
+
+def _receipts(closures: list[Closure], *, scan: residue.Scan, now: datetime) -> list[dict[str, Any]]:
+    for closure in closures:
+        receipts.issue(closure, scan=scan, now=now)
+    return [{"id": closure.pk, **{name: getattr(closure, name) for name in SIGNED}} for closure in closures]
 
 
 WORK: dict[str, Work] = {

@@ -1,8 +1,10 @@
 """Searching every table of the database, ours or not: one statement a table, whatever the number of members."""
 
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
+from accounts.services.overlapping import overlapped
 from accounts.services.residue.blocks import blocks, key_of, new_boundary, text_of
 from accounts.services.residue.scan import Scan
 from accounts.services.residue.sieve import Sieve
@@ -62,8 +64,8 @@ def _kept(table: Table, sieve: Sieve) -> list[str]:
     """Sieve a table in constant memory; return the keys of the rows to look at closely."""
     kept: dict[str, None] = {}
     boundary, named = new_boundary(), table.entry is not None
-    for block in blocks(table, boundary):
-        rows = _sifted(block, boundary, lambda said: sieve.keeps(said, named=named))
+    sift = partial(_sifted, boundary=boundary, keeps=partial(sieve.keeps, named=named))
+    for rows in overlapped(sift, blocks(table, boundary)):
         kept.update(dict.fromkeys(map(key_of, rows)))
     return list(kept)
 
