@@ -26,7 +26,7 @@ point at nobody once the member's own row, the only place where that number stan
 Models of other packages are declared with `declare`.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields
 from functools import lru_cache
@@ -43,7 +43,16 @@ from consent.lookups import Among, pointers
 from consent.terms import Term, after
 
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
-
+# What has a key to the member, and what is found through other rows.
+DELETE_OWN = """
+    WITH gone AS (DELETE FROM {table} WHERE {key} = ANY(%s) RETURNING {key} AS of_member)
+    SELECT of_member, count(*) FROM gone GROUP BY of_member
+"""
+DELETE_THROUGH = """
+    WITH owner (of_key, of_member) AS ({owners}),
+    gone AS (DELETE FROM {table} AS row USING owner WHERE row.{key} = owner.of_key RETURNING of_member)
+    SELECT of_member, count(*) FROM gone GROUP BY of_member
+"""
 
 _foreign: dict[str, type] = {}
 
@@ -118,14 +127,6 @@ def tallies(*, member_ids: Iterable[int], shown_only: bool = False) -> dict[int,
     return found
 
 
-def counting(*, member_ids: Iterable[int]) -> tuple[str, tuple[Any, ...]]:
-    """Write the query that counts the rows that these members are told of, for a statement that goes on with it.
-
-    Its columns are the member, the label of the model and the number of rows.
-    """
-    return _tally(Among(member_ids), Entry.shown_rows).query.sql_with_params()
-
-
 def counts(*, member_id: int) -> list[tuple[Entry, int]]:
     """Count the rows that one member is told of, of each kind that has any, in a single query."""
     sql, params = _count_of_somebody()
@@ -137,14 +138,13 @@ def counts(*, member_id: int) -> list[tuple[Entry, int]]:
 
 
 def _tally(member_ids: Among, rows_of: Callable[[Entry, Among], QuerySet[Any]]) -> QuerySet[Any, dict[str, Any]]:
-    parts = [
-        rows_of(kind, member_ids)
-        .order_by()
-        .values(of_member=F(kind.path_to_member_id), of_kind=Value(kind.label))
-        .annotate(rows=Count("pk"))
-        for kind in entries()
-    ]
+    parts = [_counted(kind, rows_of(kind, member_ids)) for kind in entries()]
     return parts[0].union(*parts[1:], all=True)
+
+
+def _counted(kind: Entry, rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
+    of_member = F(kind.path_to_member_id)
+    return rows.order_by().values(of_member=of_member, of_kind=Value(kind.label)).annotate(rows=Count("pk"))
 
 
 @lru_cache(maxsize=1)
@@ -155,40 +155,69 @@ def _count_of_somebody() -> tuple[str, tuple[Any, ...]]:
 
 @transaction.atomic
 def erase(*, member_ids: Iterable[int]) -> Counter[str]:
-    """Carry out every declaration for these members, one statement a model; return how many rows each touched.
+    """Carry out every declaration for these members, and check all keys; return how many rows of each kind they had.
 
-    Files are not rows: whoever calls has removed them before. Keys are checked before this returns, not at commit.
+    Files are not rows: whoever calls has removed them before.
+    """
+    tallies = carry_out(member_ids=member_ids)
+    connection.check_constraints()
+    return sum(tallies.values(), Counter())
+
+
+def carry_out(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
+    """Do so one statement a model, and count the rows that each of these members was told of.
+
+    The caller checks the keys, the larger part of the work, or the end of the transaction does.
     """
     ids = Among(member_ids)
-    tally: Counter[str] = Counter()
+    tallies: dict[int, Counter[str]] = defaultdict(Counter)
     for kind in entries():
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
-        tally[kind.label] += _carry_out(kind, ids)
-    connection.check_constraints()
-    return tally
+        for member_id, rows in _carry_out(kind, ids):
+            tallies[member_id][kind.label] = rows
+    return tallies
 
 
-def _carry_out(entry: Entry, ids: Among) -> int:
-    if entry.unlinks:
-        return entry.rows(ids).count()  # the member's own row takes the link along
-    return _delete(entry, ids) if entry.deletes else _empty(entry, ids)
+def _carry_out(entry: Entry, ids: Among) -> Iterable[tuple[int, int]]:
+    if entry.deletes and not entry.shown:
+        return _delete(entry, ids)
+    counted = list(_counted(entry, entry.shown_rows(ids)).values_list("of_member", "rows"))
+    if entry.deletes:
+        _delete(entry, ids)
+    elif not entry.unlinks:  # else the member's own row takes the link along
+        _empty(entry, ids)
+    return counted
 
 
-def _empty(entry: Entry, ids: Among) -> int:
+def _empty(entry: Entry, ids: Among) -> None:
     emptied = cast("Mapping[str, Any]", entry.on_close)
-    return entry.rows(ids).update(**{name: _value(value) for name, value in emptied.items()})
+    entry.rows(ids).update(**{name: _value(value) for name, value in emptied.items()})
 
 
-def _delete(entry: Entry, ids: Among) -> int:
-    gone = entry.rows(ids)
+def _delete(entry: Entry, ids: Among) -> list[tuple[int, int]]:
+    """Delete these members' rows, and count each one's in the same go."""
     for pointer in pointers(entry.model):
-        _let_go(pointer, gone)
-    if "__" in entry.owner:  # a raw DELETE cannot join
-        first, _, further = entry.owner.partition("__")
-        owners = path_to_owner(entry)[0]._base_manager.filter(**{f"{further}__pk__among": ids})
-        gone = entry.model._base_manager.filter(**{f"{first}__in": owners})
-    return gone._raw_delete(gone.db)
+        _let_go(pointer, entry.rows(ids))
+    key, further = _way_to_owner(entry)
+    table, column = map(connection.ops.quote_name, (entry.model._meta.db_table, key.column))
+    if further == "pk" and (not key.remote_field or key.target_field.primary_key):
+        sql, params = DELETE_OWN.format(table=table, key=column), (ids.array,)
+    else:
+        owners = key.related_model._base_manager.filter(**{f"{further}__among": ids}).order_by()
+        of_key = owners.values_list(key.target_field.name, further).query.sql_with_params()
+        sql, params = DELETE_THROUGH.format(table=table, key=column, owners=of_key[0]), of_key[1]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+def _way_to_owner(entry: Entry) -> tuple[Any, str]:
+    """Tell which field of a row leads to its member, and how to get from there to the member's number."""
+    first, _, further = entry.owner.partition("__")
+    if first == "pk":
+        return entry.model._meta.pk, "pk"
+    return entry.model._meta.get_field(first), f"{further}__pk" if further else "pk"
 
 
 def _let_go(pointer: models.ForeignKey[Any, Any], gone: QuerySet[Any]) -> None:
@@ -224,7 +253,7 @@ __all__ = [
     "Entry",
     "Term",
     "after",
-    "counting",
+    "carry_out",
     "counts",
     "declaration",
     "declare",

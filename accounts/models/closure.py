@@ -157,7 +157,14 @@ class Closure(models.Model):
             ),
         ]
         triggers = [
-            pgtrigger.FSM(name="closures_move_as_allowed", field="state", transitions=MOVES),
+            pgtrigger.FSM(
+                name="closures_move_as_allowed",
+                field="state",
+                transitions=MOVES,
+                condition=pgtrigger.Condition(
+                    "OLD.state IS DISTINCT FROM NEW.state"
+                ),  # a call takes as long as the row
+            ),
             pgtrigger.Protect(
                 name="receipts_never_change",
                 operation=pgtrigger.Update,

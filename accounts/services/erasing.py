@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,6 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
@@ -18,7 +18,12 @@ from accounts.models import Closure, Message, User
 from accounts.models.message import hash_of_destination
 from accounts.services import residue
 from accounts.services.disclosing import drop_proposals
-from accounts.services.sessions import LastSessions, delete_sessions_about, drop_cached_sessions_about
+from accounts.services.sessions import (
+    delete_sessions_about,
+    drop_cached_sessions_about,
+    forget_last_sessions,
+    forget_last_stored_sessions,
+)
 from consent import inventory
 from consent.lookups import Among
 
@@ -61,26 +66,28 @@ def keep_traces(members: Iterable[User]) -> None:
         closure.save(update_fields=["traces"])
 
 
-@transaction.atomic
-def erase(members: Iterable[User], sought: residue.Identifiers, *, is_rehearsal: bool = False) -> None:
-    """Erase every row of these members, and what has no key to them but bears their contacts or their session.
+def erase(members: Iterable[User]) -> dict[int, Counter[str]]:
+    """Erase every row of these members; count what each of them had. The caller checks the keys."""
+    ids = [member.pk for member in members]
+    drop_proposals(member_ids=ids)
+    _delete_log_entries(ids)
+    return inventory.carry_out(member_ids=ids)
 
-    A rehearsal does what its caller can undo, and leaves files and the cache alone.
+
+def forget(members: Iterable[User], sought: residue.Identifiers) -> None:
+    """Erase what has no key to them but bears their contacts or their session, and what was being written meanwhile.
 
     :raises redis.RedisError: when the cache does not answer
     """
-    members = list(members)
-    ids = [member.pk for member in members]
-    sessions = LastSessions(residue.Traces(sought))
-    drop_proposals(member_ids=ids)
-    _delete_log_entries(ids)
-    _delete_unowned(sorted({contact for contact, _owner in sought.contacts}))
-    inventory.erase(member_ids=ids)
-    if is_rehearsal:
-        sessions.forget_rows()
-    else:
-        sessions.forget()
-        remove_files(members)  # what was being written when the others went
+    _delete_unowned(sought)
+    forget_last_sessions(residue.Traces(sought))
+    remove_files(members)
+
+
+def rehearse_forgetting(sought: residue.Identifiers) -> None:
+    """Do so in the database alone, which a transaction can undo."""
+    _delete_unowned(sought)
+    forget_last_stored_sessions(residue.Traces(sought))
 
 
 def _delete_log_entries(ids: list[int]) -> None:
@@ -93,8 +100,9 @@ def _delete_log_entries(ids: list[int]) -> None:
             LogEntry.objects.filter(content_type=kind, object_id__in=pks).delete()
 
 
-def _delete_unowned(contacts: list[str]) -> None:
+def _delete_unowned(sought: residue.Identifiers) -> None:
     """Delete what bears their contacts but not their name: a code before signing in, an unproven claim."""
+    contacts = sorted({contact for contact, _owner in sought.contacts})
     Message.objects.filter(member=None, to_hash__among=Among(map(hash_of_destination, contacts))).delete()
     EmailAddress.objects.filter(email__among=Among(contacts), verified=False).delete()
     closing.forget(contacts)

@@ -24,7 +24,7 @@ from accounts import closing
 from accounts.models import Closure, PurgePause
 from accounts.models.closure import ClosureQuerySet
 from accounts.services.residue import Unsearchable
-from accounts.services.steps import WORK, go_on, members_of, take_stock
+from accounts.services.steps import WORK, go_on, members_of
 from consent.lookups import Among
 
 BATCH = 5000
@@ -38,7 +38,7 @@ LONGEST_SWEEP = 60  # seconds
 LONGEST_RELEASE = 20  # seconds of them: a channel that is slow holds up its own members only
 PART_IS_DOWN = (redis.RedisError, Unsearchable)
 # What the steps need; to open a number or a name that is sealed takes longer than all of it.
-READ = ["number", "state", "step", "attempts", "member", "member__subject", "member__media_prefix"]
+READ = ["number", "state", "step", "attempts", "tally", "member", "member__subject", "member__media_prefix"]
 READ_OF_NOBODY = ["number", "state", "step", "attempts", "erased_at"]
 
 log = structlog.get_logger(__name__)
@@ -114,8 +114,6 @@ def _work(step: str, batch: list[Closure], now: datetime, *, is_far: bool) -> No
         cursor.execute("SET LOCAL lock_timeout = '5s'")  # somebody's long transaction delays one member, not the sweep
         # No trigger is passed over. As long as nobody says so, each asks by an error that it catches, row by row.
         cursor.execute("SET LOCAL pgtrigger.ignore = '{}'")
-    if step != Step.PROOF:
-        take_stock(batch)
     WORK[step](batch, now)
     while batch and _leads_further(step):
         batch, step = _towards(_after(step), batch)

@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts.models import Closure
 from accounts.models.closure import UNDER_WAY, ClosureQuerySet
 from accounts.services import erasing
 from accounts.services.purge import BATCH, kind_of
 from accounts.services.residue import Identifiers, Places, Traces, search, shown
-from accounts.services.steps import members_of, take_stock
+from accounts.services.steps import members_of, total_of
 from consent.expiry import briefly
 
 State, Step = Closure.State, Closure.Step
@@ -57,21 +57,22 @@ def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
         done.failures += [(pk, f"还提到：{shown(places)}") for pk, places in waiting.items()]
         proven = [tally for pk, tally in tallies.items() if pk not in waiting]
         done.closures += len(proven)
-        done.rows.update(sum(map(Counter, proven), Counter()))
+        done.rows.update(sum(proven, Counter()))
 
 
-def _erase_and_undo(ids: list[int], now: datetime) -> tuple[dict[int, dict[str, int]], dict[int, Places]]:
+def _erase_and_undo(ids: list[int], now: datetime) -> tuple[dict[int, Counter[str]], dict[int, Places]]:
     """Erase a batch and search for it; return what each had, and the places somebody would have to decide about."""
     with briefly():
         batch = list(_due(now).filter(pk__in=ids).claimed_with_members().select_related("member"))
         owners = {closure.member_id: closure.pk for closure in batch}
         _bring_to_last_step(list(owners.values()), now)
         members = members_of(batch)
-        take_stock(batch)
-        tallies = dict(Closure.objects.filter(pk__in=owners.values()).values_list("pk", "tally"))
         sought = Identifiers.of(members)
         erasing.end_sessions(members)
-        erasing.erase(members, sought, is_rehearsal=True)
+        had = erasing.erase(members)
+        connection.check_constraints()
+        erasing.rehearse_forgetting(sought)
+        tallies = {closure.pk: total_of(closure, had) for closure in batch}
         scan = search(Traces(sought), rows_only=True)
         transaction.set_rollback(True)
     return tallies, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}

@@ -80,27 +80,24 @@ def _cached_sessions(client: Any) -> Iterator[tuple[bytes, Any]]:
                 yield key, pickle.loads(value)  # noqa: S301 - written by Django's own cache
 
 
-class LastSessions:
-    """What was written about members after their sessions first went: they may look in until their rows go."""
+def forget_last_sessions(traces: Traces) -> None:
+    """Delete what was written about members after their sessions first went: they may look in until their rows go.
 
-    def __init__(self, traces: Traces) -> None:
-        self.about = _Mention(traces.members, lambda: traces)
+    From the table, from the cache, and from the cache again once that is final: until then a visit still reads the row
+    and puts it back there. The first time a cache that is down undoes everything; the second time, an instant later,
+    nothing can be undone any more and it is only logged.
 
-    def forget(self) -> None:
-        """Delete them from table and cache; and from the cache again once that is final.
+    :raises redis.RedisError: when the cache does not answer
+    """
+    forget_last_stored_sessions(traces)
+    about = _Mention(traces.members, lambda: traces)
+    _drop_cached(about)
+    transaction.on_commit(lambda: _drop_cached(about), robust=True)
 
-        Until then a visit still reads the row and puts it back there. The first time a cache that is down undoes
-        everything; the second time, an instant later, nothing can be undone any more and it is only logged.
 
-        :raises redis.RedisError: when the cache does not answer
-        """
-        self.forget_rows()
-        _drop_cached(self.about)
-        transaction.on_commit(lambda: _drop_cached(self.about), robust=True)
-
-    def forget_rows(self) -> None:
-        """Delete them from the table alone, which a transaction can undo."""
-        _delete_rows(self.about)
+def forget_last_stored_sessions(traces: Traces) -> None:
+    """Delete them from the table alone, which a transaction can undo."""
+    _delete_rows(_Mention(traces.members, lambda: traces))
 
 
 def forget_sessions_of(ids: Iterable[int]) -> None:

@@ -1,10 +1,11 @@
 """What each step of the purge does to a batch of closures that are locked for it; safe to repeat."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from django.db import connection
@@ -14,7 +15,6 @@ from accounts.models.closure import FILES, ClosureQuerySet
 from accounts.services import erasing, findings, ledger, receipts, residue
 from accounts.services.overlapping import beside, overlapped
 from accounts.services.sessions import forget_sessions_of, with_sessions
-from consent import inventory
 from consent.fields import SealedJSONField
 from consent.lookups import Among
 
@@ -26,27 +26,14 @@ log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
 
-# One statement each, whatever the number of closures. What was counted before stays counted: it may be deleted by now.
-TAKE_STOCK = """
-    WITH counted (member_id, kind, rows) AS ({counting}),
-    ours AS (SELECT id, member_id, tally FROM accounts_closure WHERE id = ANY(%s)),
-    known AS (
-        SELECT ours.id, kind, rows FROM counted JOIN ours USING (member_id)
-        UNION ALL SELECT ours.id, key, value::bigint FROM ours, jsonb_each_text(ours.tally)
-    ),
-    most AS (SELECT id, kind, max(rows) AS rows FROM known GROUP BY id, kind),
-    stock AS (SELECT id, jsonb_object_agg(kind, rows) AS tally FROM most GROUP BY id)
-    UPDATE accounts_closure AS closure SET tally = stock.tally FROM stock WHERE closure.id = stock.id
-"""
-COUNT_FILES = """
-    UPDATE accounts_closure AS closure
-    SET tally = tally || jsonb_build_object(%s::text, greatest(removed.files, (tally ->> %s)::bigint))
-    FROM unnest(%s::bigint[], %s::bigint[]) AS removed (member_id, files)
-    WHERE closure.id = ANY(%s) AND closure.member_id = removed.member_id
+# One statement each, whatever the number of closures.
+COUNT = """
+    UPDATE accounts_closure AS closure SET tally = counted.tally
+    FROM jsonb_to_recordset(%s::jsonb) AS counted (id bigint, tally jsonb) WHERE closure.id = counted.id
 """
 KEEP = """
-    UPDATE accounts_closure AS closure SET traces = kept.traces
-    FROM unnest(%s::bigint[], %s::bytea[]) AS kept (id, traces) WHERE closure.id = kept.id
+    UPDATE accounts_closure AS closure SET tally = kept.tally, traces = kept.traces
+    FROM jsonb_to_recordset(%s::jsonb) AS kept (id bigint, tally jsonb, traces bytea) WHERE closure.id = kept.id
 """
 FINISH = """
     UPDATE accounts_closure AS closure
@@ -61,11 +48,10 @@ def members_of(batch: list[Closure]) -> list[User]:
     return [closure.member for closure in batch if closure.member is not None]
 
 
-def take_stock(batch: list[Closure]) -> None:
-    """Count what there is of each of them now."""
-    counting, params = inventory.counting(member_ids=[member.pk for member in members_of(batch)])
-    with connection.cursor() as cursor:
-        cursor.execute(TAKE_STOCK.format(counting=counting), [*params, [closure.pk for closure in batch]])
+def total_of(closure: Closure, had: dict[int, Counter[str]]) -> Counter[str]:
+    """Add to what was counted before what a member had at last; what is gone meanwhile stays counted."""
+    counted: Counter[str] = Counter(closure.tally)
+    return counted | had.get(closure.member_id or 0, Counter())
 
 
 def go_on(batch: list[Closure], step: str) -> None:
@@ -86,8 +72,12 @@ def _leave(batch: list[Closure], _now: datetime) -> None:
 
 def _remove_files(batch: list[Closure], _now: datetime) -> None:
     removed = erasing.remove_files(members_of(batch))
+    had = {member_id: Counter({FILES: files}) for member_id, files in removed.items()}
+    counted = [closure for closure in batch if closure.member_id in had]
+    for closure in counted:
+        closure.tally = dict(total_of(closure, had))
     with connection.cursor() as cursor:
-        cursor.execute(COUNT_FILES, [FILES, FILES, [*removed], [*removed.values()], [closure.pk for closure in batch]])
+        cursor.execute(COUNT, [json.dumps([{"id": closure.pk, "tally": closure.tally} for closure in counted])])
 
 
 def _clear_caches(batch: list[Closure], _now: datetime) -> None:
@@ -100,25 +90,44 @@ def _erase(batch: list[Closure], now: datetime) -> None:
     From here on nothing holds up the deletion any more: only the receipt waits for what the search finds.
     """
     members = members_of(batch)
-    sought = residue.Identifiers.of(members)
-    with beside(partial(_written, batch, sought, now)) as writing:
-        gone = {"member": None, "erased_at": now, "attempts": 0, "error": ""}
-        _rows_of(batch).update(state=State.VERIFYING, step=Step.PROOF, **gone)
-        erasing.erase(members, sought)
-    sealed, noted = writing.result()
+    read = residue.Identifiers.read(members)
+    gone = {"member": None, "erased_at": now, "attempts": 0, "error": ""}
+    _rows_of(batch).update(state=State.VERIFYING, step=Step.PROOF, **gone)
+    had = erasing.erase(members)
+    for closure in batch:
+        had[closure.member_id or 0][Closure._meta.label] += 1  # itself, which stays: it was theirs no more when counted
+    with beside(partial(_write_down, batch, read, had, now)) as writing:
+        connection.check_constraints()
+    written = writing.result()
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, [[closure.pk for closure in batch], sealed])
-    ledger.record(noted)
+        cursor.execute(KEEP, [written.kept])
+    ledger.record(written.lines)
+    erasing.forget(members, written.sought)
 
 
-def _written(
-    batch: list[Closure], sought: residue.Identifiers, now: datetime
-) -> tuple[list[bytes], list[dict[str, Any]]]:
-    """Seal for each what the proof must look for, and put together the lines of the ledger."""
+class _Written(NamedTuple):
+    """What is written of a batch that is gone."""
+
+    sought: residue.Identifiers
+    kept: str  # JSON: what each had and, sealed, what to look for
+    lines: list[dict[str, Any]]  # of the ledger
+
+
+def _write_down(
+    batch: list[Closure], read: Callable[[], residue.Identifiers], had: dict[int, Counter[str]], now: datetime
+) -> _Written:
+    sought = read()
     field = cast("SealedJSONField", Closure._meta.get_field("traces"))
-    sealed = [field.seal(sought.to_json(closure.member_id or 0)) for closure in batch]
+    kept = [
+        {
+            "id": closure.pk,
+            "tally": total_of(closure, had),
+            "traces": rf"\x{field.seal(sought.to_json(closure.member_id or 0)).hex()}",
+        }
+        for closure in batch
+    ]
     closures = zip(batch, members_of(batch), strict=True)
-    return sealed, ledger.entries(closures, contacts=sought.contacts, now=now)
+    return _Written(sought, json.dumps(kept), ledger.entries(closures, contacts=sought.contacts, now=now))
 
 
 def _prove(batch: list[Closure], now: datetime) -> None:

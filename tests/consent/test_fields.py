@@ -9,7 +9,7 @@ from django.core.signing import BadSignature
 from django.db import connection
 
 from accounts.models import User
-from consent.fields import ColumnCipher, SealedCharField, SealedJSONField, UnreadableCiphertext, keyed_hash
+from consent.fields import ColumnCipher, SealedCharField, SealedJSONField, UnreadableCiphertext, as_stored, keyed_hash
 from tests.factories import make_member
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,14 @@ def test_a_sealed_column_takes_what_is_longer_encrypted_than_its_limit():
     member = make_member(name="长" * 60)
     member.full_clean(exclude=["password"])
     assert User.objects.get(pk=member.pk).name == "长" * 60
+
+
+def test_ciphertext_is_read_as_it_is_stored_and_opened_later():
+    member = make_member(name="王爱丽")
+    ((phone, name),) = User.objects.values_list(as_stored("phone"), as_stored("name"))
+    assert phone is None
+    assert bytes(name) == stored(member, "name")
+    assert User._meta.get_field("name").unseal(name) == "王爱丽"
 
 
 def test_none_stays_none():

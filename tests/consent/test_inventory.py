@@ -243,7 +243,43 @@ def test_a_member_is_told_of_the_rows_that_are_shown_and_all_of_them_go(tables, 
     assert [(entry.name, n) for entry, n in inventory.counts(member_id=alice.pk)] == [("note", 1)]
     assert inventory.counts(member_id=bob.pk) == []
     assert inventory.tallies(member_ids=[alice.pk])[alice.pk] == {"consent.Note": 3}
-    assert erase(alice) == {"consent.Note": 3}
+    assert erase(alice) == {"consent.Note": 1}
+    assert Note.objects.get().member == bob
+
+
+def test_each_members_rows_are_counted_as_they_are_carried_out_whatever_way_leads_to_them(tables, alice, bob):
+    class Book(Specimen):
+        member = member_key()
+        PersonalData = promises()
+
+    class Page(Specimen):
+        book = key(Book)
+        PersonalData = promises(owner="book__member")
+
+    class Known(Specimen):
+        subject = models.ForeignKey(User, models.DO_NOTHING, to_field="subject", db_constraint=False, related_name="+")
+        PersonalData = promises(owner="subject")
+
+    class Bill(Specimen):
+        member = member_key(null=True)
+        reference = models.UUIDField(null=True)
+        total = models.IntegerField(default=1)
+        PersonalData = type("PersonalData", (), KEPT)
+
+    tables(Book, Page, Known, Bill)
+    for member, pages in ((alice, 2), (bob, 3)):
+        book = Book.objects.create(member=member)
+        Page.objects.bulk_create([Page(book=book) for _ in range(pages)])
+        Known.objects.create(subject=member)
+        Bill.objects.create(member=member)
+    carol = make_member()
+    Page.objects.create(book=Book.objects.create(member=carol))
+    alike = {"consent.Book": 1, "consent.Known": 1, "consent.Bill": 1}
+    told = inventory.carry_out(member_ids=[alice.pk, bob.pk])
+    assert told == {alice.pk: {**alike, "consent.Page": 2}, bob.pk: {**alike, "consent.Page": 3}}
+    assert [page.book.member for page in Page.objects.all()] == [carol]
+    assert set(Bill.objects.values_list("member", flat=True)) == {None}
+    assert not Known.objects.exists()
 
 
 def test_a_term_is_told_from_the_date_it_runs_from(tables):

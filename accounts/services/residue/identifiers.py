@@ -1,10 +1,11 @@
 """By what the members who leave are known, and nobody else is."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple, cast
 from urllib.parse import quote
+from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
@@ -13,14 +14,29 @@ from accounts import closing
 from accounts.models import Alert, Closure, Profile, User
 from accounts.models.user import hash_of_phone
 from accounts.services.residue.spellings import is_plain, is_word
+from consent.fields import SealedMixin, as_stored
 from consent.lookups import Among
 
 SHORTEST_TOKEN = 8
-READ = ("phone", "email", "name", "subject", "media_prefix")
+READ = ("pk", "subject", "media_prefix", "email")
 
 Pairs = list[tuple[str, int]]
 Said = dict[str, list[Any]]
-OfRows = dict[int, dict[str, Any]]
+
+
+class _Own(NamedTuple):
+    """What a member's own row says; number and name as they are stored."""
+
+    pk: int
+    subject: UUID
+    media_prefix: UUID
+    email: str | None
+    phone: bytes | None
+    name: bytes | None
+
+
+def _opened(name: str, stored: bytes | None) -> str:
+    return "" if stored is None else str(cast("SealedMixin", User._meta.get_field(name)).unseal(stored))
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,11 +54,22 @@ class Identifiers:
     @classmethod
     def of(cls, members: Iterable[User]) -> "Identifiers":
         """Read them from the rows of these members: the same few queries for any number."""
+        return cls.read(members)()
+
+    @classmethod
+    def read(cls, members: Iterable[User]) -> "Callable[[], Identifiers]":
+        """Read them; what is returned opens what is sealed, and asks the database nothing any more."""
         ids = [member.pk for member in members]
-        rows = User.objects.filter(pk__among=Among(ids)).values_list("pk", *READ)
-        own = {pk: dict(zip(READ, said, strict=True)) for pk, *said in rows}
-        names = [(said["name"], pk) for pk, said in own.items() if _is_telling(said["name"])]
-        return cls(_contacts(ids, own), _tokens(ids, own), names, [(pk, pk) for pk in ids])
+        rows = User.objects.filter(pk__among=Among(ids))
+        own = [_Own(*said) for said in rows.values_list(*READ, as_stored("phone"), as_stored("name"))]
+        others, tokens = [*_added(ids), *_former(ids)], _tokens(ids, own)
+
+        def opened() -> Identifiers:
+            contacts = [(to, said.pk) for said in own for to in (_opened("phone", said.phone), said.email) if to]
+            names = [(name, said.pk) for said in own if _is_telling(name := _opened("name", said.name))]
+            return cls(contacts + others, tokens, names, [(pk, pk) for pk in ids])
+
+        return opened
 
     @classmethod
     def kept(cls, of_each: Iterable[tuple[int, Mapping[str, Iterable[Any]]]]) -> "Identifiers":
@@ -89,11 +116,9 @@ def _quoted_too(odd: Pairs) -> Iterator[tuple[str, int]]:
         yield from ((spelling, owner) for spelling in (address, address.replace("@", "%40"), quote(address)))
 
 
-def _contacts(ids: list[int], of_rows: OfRows) -> Pairs:
-    """List the numbers and addresses of these members, those they once added or had before included."""
-    own = [(to, pk) for pk, said in of_rows.items() for to in (said["phone"], said["email"]) if to]
-    added = EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id")
-    return [*own, *added, *_former(ids)]
+def _added(ids: list[int]) -> Pairs:
+    """List the addresses that these members once added."""
+    return list(EmailAddress.objects.filter(user__pk__among=Among(ids)).values_list("email", "user_id"))
 
 
 def _former(ids: list[int]) -> Pairs:
@@ -114,12 +139,12 @@ def _proven_by_others(contacts: set[str], ids: list[int]) -> set[str]:
     }
 
 
-def _tokens(ids: list[int], of_rows: OfRows) -> Pairs:
+def _tokens(ids: list[int], rows: list[_Own]) -> Pairs:
     """List what stands for these members and for nobody else: random numbers, addresses of pages, what channels gave.
 
     What a channel gave goes before the rows do: a closure keeps it until the end.
     """
-    own = [(str(one), pk) for pk, said in of_rows.items() for one in (said["subject"], said["media_prefix"])]
+    own = [(str(one), said.pk) for said in rows for one in (said.subject, said.media_prefix)]
     slugs = list(Profile.objects.filter(member__pk__among=Among(ids)).values_list("slug", "member_id"))
     linked = list(SocialAccount.objects.filter(user__pk__among=Among(ids)).values_list("uid", "user_id"))
     of_closures = Closure.objects.live().filter(member__pk__among=Among(ids), traces__isnull=False)
