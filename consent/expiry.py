@@ -1,7 +1,7 @@
 """Deleting, at the end of their terms, the rows that stayed when their members left."""
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from time import monotonic
@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Max, QuerySet, Value
 
 from consent.inventory import Entry, entries
+from consent.lookups import Among
 
 AT_ONCE = 2_000
 LONGEST_SWEEP = 120  # seconds
@@ -70,21 +71,25 @@ def dated(kind: Entry) -> QuerySet[Any]:
     return rows if kind.until.named_too else rows.filter(**{kind.owned_through: None})
 
 
-def last_ends(*, member_id: int) -> dict[str, datetime]:
-    """Tell until when the last row of each kind stays once this member has left, in a single query.
+def last_ends(*, member_ids: Iterable[int]) -> dict[int, dict[str, datetime]]:
+    """Tell until when the last row of each kind stays once each of these members has left, in a single query.
 
     Of a kind of which a row has not come to the date that its term runs from, nobody knows yet: it is left out.
     """
-    kinds = {kind.label: kind for kind in entries() if kind.until and not kind.deletes}
-    parts = [_latest(kind, member_id) for kind in kinds.values()]
+    terms = {kind.label: kind.until for kind in entries() if kind.until and not kind.deletes}
+    ids = Among(member_ids)
+    parts = [_latest(kind, ids) for kind in entries() if kind.label in terms]
     told = parts[0].union(*parts[1:], all=True).values_list("of_member", "of_kind", "latest", "begun", "rows")
-    terms = {label: kind.until for label, kind in kinds.items() if kind.until}
-    return {label: terms[label].ends(latest) for _member, label, latest, begun, rows in told if begun == rows}
+    ends: dict[int, dict[str, datetime]] = defaultdict(dict)
+    for member, label, latest, begun, rows in told:
+        if begun == rows:
+            ends[member][label] = terms[label].ends(latest)
+    return ends
 
 
-def _latest(kind: Entry, member_id: int) -> QuerySet[Any, dict[str, Any]]:
+def _latest(kind: Entry, ids: Among) -> QuerySet[Any, dict[str, Any]]:
     date = kind.until.field if kind.until else "pk"
-    of_member = kind.shown_rows([member_id]).order_by()
+    of_member = kind.shown_rows(ids).order_by()
     named = of_member.values(of_member=F(kind.path_to_member_id), of_kind=Value(kind.label))
     return named.annotate(latest=Max(date), begun=Count(date), rows=Count("pk"))
 

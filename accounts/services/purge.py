@@ -11,6 +11,7 @@ The deletion is final before anything is searched: what the search finds holds u
 everything that is stored, the dearest part, serves all who were erased meanwhile.
 """
 
+from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from functools import partial
@@ -151,8 +152,7 @@ def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int
 def _try_halves(batch: list[Closure], error: Exception, now: datetime, *, until: float) -> None:
     """Find the one that spoils a batch; what is known to fail alone waits, and so does what time was too short for."""
     if len(batch) == 1 or isinstance(error, PART_IS_DOWN) or monotonic() >= until:
-        for closure in batch:
-            _put_off(closure, error, now)
+        _put_off(batch, error, now)
         return
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
@@ -163,18 +163,21 @@ def _try_halves(batch: list[Closure], error: Exception, now: datetime, *, until:
 
 
 @transaction.atomic
-def _put_off(failed: Closure, error: Exception, now: datetime) -> None:
-    """Write down a failure, its kind only, and when to try again; unless another worker has got on with it."""
-    closure = Closure.objects.at(failed.step).claimed().filter(pk=failed.pk).first()
-    if closure is None:
-        return
-    closure.attempts += 1
-    closure.state = State.BLOCKED if closure.attempts >= PATIENCE else closure.state
-    closure.next_attempt_at = now + min(FIRST_WAIT * 2 ** min(closure.attempts, 10), LONGEST_WAIT)
-    closure.error = kind_of(error)
-    closure.save(update_fields=["attempts", "state", "next_attempt_at", "error"])
-    tell = log.error if closure.state == State.BLOCKED else log.warning
-    tell("closure.failed", closure=closure.pk, step=closure.step, attempts=closure.attempts, error=closure.error)
+def _put_off(failed: list[Closure], error: Exception, now: datetime) -> None:
+    """Write down a failure, its kind only, and when to try again; but not where another worker has got on with it."""
+    step, kind = failed[0].step, kind_of(error)
+    still = Closure.objects.at(step).claimed().filter(pk__among=Among([closure.pk for closure in failed]))
+    by_attempts: dict[int, list[int]] = defaultdict(list)
+    for pk, attempts in still.values_list("pk", "attempts"):
+        by_attempts[attempts + 1].append(pk)
+    for attempts, pks in by_attempts.items():
+        is_blocked = attempts >= PATIENCE
+        again = now + min(FIRST_WAIT * 2 ** min(attempts, 10), LONGEST_WAIT)
+        said = {"attempts": attempts, "next_attempt_at": again, "error": kind}
+        said |= {"state": State.BLOCKED} if is_blocked else {}
+        Closure.objects.filter(pk__among=Among(pks)).update(**said)
+        tell = log.error if is_blocked else log.warning
+        tell("closures.failed", closures=len(pks), first=pks[0], step=step, attempts=attempts, error=kind)
 
 
 def kind_of(error: Exception) -> str:
@@ -208,7 +211,7 @@ def _release_one(closure: Closure, now: datetime) -> None:
     try:
         closing.release(closure.member)
     except Exception as error:
-        _put_off(closure, error, now)
+        _put_off([closure], error, now)
     else:
         following = {"state": State.RUNNING, "step": _after(Step.RELEASE), "attempts": 0, "error": ""}
         _released([closure]).update(**following, next_attempt_at=now)

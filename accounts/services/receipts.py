@@ -6,6 +6,7 @@ It names nobody. Whoever has its number can read and verify it, also after the k
 
 import base64
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -15,6 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.conf import settings
+from django.utils import timezone
 
 from accounts.models import Closure
 from accounts.models.closure import FILES, NAME_OF_FILES
@@ -63,11 +65,7 @@ def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
         "requested_at": _written(closure.requested_at),
         "erased_at": _written(erased_at),
         "finished_at": _written(now),
-        "kinds": [
-            {**kind, "rows": _coarse(closure.tally[label])}
-            for label, kind in _kinds().items()
-            if closure.tally.get(label)
-        ],
+        "kinds": list(_kinds_of(closure, now)),
         "scan": {
             "tables": scan.tables,
             "columns": scan.columns,
@@ -83,6 +81,21 @@ def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
     closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     signature = _key_of(private).sign(closure.receipt.encode())
     closure.signature, closure.signed_with = base64.b64encode(signature).decode(), key_id
+
+
+def _kinds_of(closure: Closure, now: datetime) -> Iterator[dict[str, str]]:
+    """Say of each kind that the member had how many rows there were, and how long at most those stay that do."""
+    ends = {label: datetime.fromisoformat(end) for label, end in closure.held_until.items()}
+    ends[Closure._meta.label] = Closure.PersonalData.until.ends(now)  # its own term begins now
+    for label, kind in _kinds().items():
+        if rows := closure.tally.get(label):
+            until = {"until": _at_the_latest(ends[label], kind["until"])} if label in ends and "until" in kind else {}
+            yield {**kind, **until, "rows": _coarse(rows)}
+
+
+def _at_the_latest(end: datetime, rule: str) -> str:
+    """Name the month, no more: the day may tell a reader whose row it is."""
+    return f"最晚到{timezone.localtime(end):%Y年%-m月}底（{rule}）"
 
 
 @lru_cache(maxsize=1)

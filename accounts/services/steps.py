@@ -15,13 +15,14 @@ from accounts.models.closure import FILES, ClosureQuerySet
 from accounts.services import erasing, findings, ledger, receipts, residue
 from accounts.services.overlapping import beside, overlapped
 from accounts.services.sessions import forget_sessions_of, with_sessions
+from consent.expiry import last_ends
 from consent.fields import SealedJSONField
 from consent.lookups import Among
 
 WRITTEN_AT_ONCE = 500
 SOON = timedelta(seconds=15)
 SIGNED = ("receipt", "signature", "signed_with")
-READ_FOR_RECEIPT = ("number", "requested_at", "erased_at", "tally", *SIGNED)
+READ_FOR_RECEIPT = ("number", "requested_at", "erased_at", "tally", "held_until", *SIGNED)
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
@@ -32,8 +33,10 @@ COUNT = """
     FROM jsonb_to_recordset(%s::jsonb) AS counted (id bigint, tally jsonb) WHERE closure.id = counted.id
 """
 KEEP = """
-    UPDATE accounts_closure AS closure SET tally = kept.tally, traces = kept.traces
-    FROM jsonb_to_recordset(%s::jsonb) AS kept (id bigint, tally jsonb, traces bytea) WHERE closure.id = kept.id
+    UPDATE accounts_closure AS closure
+    SET tally = kept.tally, held_until = kept.held_until, traces = kept.traces
+    FROM jsonb_to_recordset(%s::jsonb) AS kept (id bigint, tally jsonb, held_until jsonb, traces bytea)
+    WHERE closure.id = kept.id
 """
 FINISH = """
     UPDATE accounts_closure AS closure
@@ -90,13 +93,14 @@ def _erase(batch: list[Closure], now: datetime) -> None:
     From here on nothing holds up the deletion any more: only the receipt waits for what the search finds.
     """
     members = members_of(batch)
+    ends = last_ends(member_ids=[member.pk for member in members])
     read = residue.Identifiers.read(members)
     gone = {"member": None, "erased_at": now, "attempts": 0, "error": ""}
     _rows_of(batch).update(state=State.VERIFYING, step=Step.PROOF, **gone)
     had = erasing.erase(members)
     for closure in batch:
         had[closure.member_id or 0][Closure._meta.label] += 1  # itself, which stays: it was theirs no more when counted
-    with beside(partial(_write_down, batch, read, had, now)) as writing:
+    with beside(partial(_write_down, batch, read=read, had=had, ends=ends, now=now)) as writing:
         connection.check_constraints()
     written = writing.result()
     with connection.cursor() as cursor:
@@ -109,12 +113,17 @@ class _Written(NamedTuple):
     """What is written of a batch that is gone."""
 
     sought: residue.Identifiers
-    kept: str  # JSON: what each had and, sealed, what to look for
+    kept: str  # JSON: what each had, until when rows of theirs stay and, sealed, what to look for
     lines: list[dict[str, Any]]  # of the ledger
 
 
 def _write_down(
-    batch: list[Closure], read: Callable[[], residue.Identifiers], had: dict[int, Counter[str]], now: datetime
+    batch: list[Closure],
+    *,
+    read: Callable[[], residue.Identifiers],
+    had: dict[int, Counter[str]],
+    ends: dict[int, dict[str, datetime]],
+    now: datetime,
 ) -> _Written:
     sought = read()
     field = cast("SealedJSONField", Closure._meta.get_field("traces"))
@@ -122,6 +131,7 @@ def _write_down(
         {
             "id": closure.pk,
             "tally": total_of(closure, had),
+            "held_until": {label: end.isoformat() for label, end in ends.get(closure.member_id or 0, {}).items()},
             "traces": rf"\x{field.seal(sought.to_json(closure.member_id or 0)).hex()}",
         }
         for closure in batch

@@ -58,7 +58,7 @@ def _what_becomes_of(member: User) -> dict[str, Any]:
     # What a member is not told elsewhere is not told here; it goes all the same.
     tally = Counter({kind.label: rows for kind, rows in inventory.counts(member_id=member.pk)})
     tally[Closure._meta.label] += 1  # this very closing: its number stays as proof
-    ends = last_ends(member_id=member.pk)
+    ends = last_ends(member_ids=[member.pk])[member.pk]
     ends.pop(Closure._meta.label, None)  # its term runs from the end of this very closing
     rows = [(kind, tally[kind.label], ends.get(kind.label)) for kind in inventory.entries() if tally[kind.label]]
     rows.sort(key=lambda row: (CLAUSES.find(row[0].clause[0]), row[0].name))

@@ -146,7 +146,7 @@ def test_a_failure_is_written_down_and_logged_without_the_persons_data(alice, no
     leaving(alice, now=now)
     poison(alice)
     services.purge_due(now=now)
-    assert "closure.failed" in caplog.text
+    assert "closures.failed" in caplog.text
     assert "alice@example.com" not in caplog.text + Closure.objects.get(member=alice).error
 
 

@@ -3,17 +3,20 @@
 import base64
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import ProgrammingError, transaction
+from django.utils import timezone
 
 from accounts import services
 from accounts.models import Closure, Visit
+from accounts.services.residue import Scan
+from courses.models import Order
 from tests import canaries
-from tests.factories import make_case, make_course, make_order, make_payment_account, sign_in
+from tests.factories import make_case, make_course, make_order, make_paid_order, make_payment_account, sign_in
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -47,8 +50,29 @@ def test_it_tells_what_was_deleted_and_what_is_held_until_when_and_why(client, a
     assert (told["访问记录"]["outcome"], told["访问记录"]["rows"]) == ("deleted", "12")
     held = told[order._meta.verbose_name]
     assert (held["outcome"], held["rows"]) == ("held", "少于 10")
-    assert "3 年" in held["until"]
+    end = timezone.localtime(Order.PersonalData.until.ends(now))
+    assert held["until"] == f"最晚到{end:%Y年%-m月}底（自交易完成时间起 3 年）"
     assert "电子商务法" in held["because"]
+
+
+def test_what_is_held_has_an_end_by_month_and_never_one_of_somebody_elses(client, alice, bob, now):
+    for member, months in ((alice, (1, 5)), (bob, (11,))):
+        for month in months:
+            order = make_paid_order(member=member, course=make_course(slug=f"c{month}"))
+            Order.objects.filter(pk=order.pk).update(completed_at=datetime(2026, month, 28, tzinfo=UTC))
+    closure = leave(alice, now)
+    told = kinds(client, closure)
+    assert told["订单"]["until"] == "最晚到2029年5月底（自交易完成时间起 3 年）"
+    own = Closure.PersonalData.until.ends(now)
+    assert told["注销编号与办理时间"]["until"].startswith(f"最晚到{timezone.localtime(own):%Y年%-m月}底（")
+    assert "until" not in told["账号资料"]
+
+
+def test_of_what_nobody_knows_the_end_the_rule_is_told(now):
+    closure = Closure(requested_at=now, tally={"courses.Order": 1})
+    services.receipts.issue(closure, scan=Scan(), now=now)
+    (kind,) = json.loads(closure.receipt)["kinds"]
+    assert kind["until"] == "自交易完成时间起 3 年"
 
 
 def test_it_tells_of_what_went_before_the_rows_did(client, alice, now, monkeypatch):
