@@ -89,7 +89,8 @@ ROWS_OF_LEAVERS = [
     INSERT INTO accounts_closure (number, state, step, requested_at, due_at, next_attempt_at, attempts, error, tally,
         held_until, member_id, receipt, signature, signed_with, is_final)
     SELECT 'ZX-' || substr(md5(subject::text), 1, 14), 'cooling', '', now() - interval '8 days',
-        now() - interval '1 day', now() - interval '1 day', 0, '', '{{}}', '{{}}', id, '', '', '', false
+        now() - interval '1 day', now() - interval '1 day', 0, '', '{{"accounts.User": 1}}', '{{}}',
+        id, '', '', '', false
     FROM {OURS} AS ours
     """,
 ]

@@ -244,7 +244,7 @@ def _verify(ids: list[int], done: int, *, has_receipts: bool) -> None:
     from consent.lookups import Among
 
     left = User.objects.filter(pk__among=Among(ids)).count()
-    closures = Closure.objects.filter(state="done", tally__has_key="accounts.User").order_by("-pk")[: len(ids)]
+    closures = Closure.objects.filter(state="done", tally__has_key="accounts.Visit").order_by("-pk")[: len(ids)]
     numbers = [closure.number for closure in closures]
     noted = list(Erasure.objects.filter(number__in=numbers).values_list("number", flat=True))
     receipts = sum(bool(closure.receipt) for closure in closures)

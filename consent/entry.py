@@ -1,7 +1,7 @@
 """What one model declares about the people it holds, ready to be counted, told and erased."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.db import models
@@ -42,6 +42,7 @@ class Entry:
     shown: Q = field(default_factory=Q)
     headings: Mapping[str, str] = field(default_factory=dict)
     in_words: Mapping[str, Words] = field(default_factory=dict)
+    part_of: "Entry | None" = None  # the kind of row with which these go: a payment stays as long as its order
 
     @property
     def deletes(self) -> bool:
@@ -64,9 +65,24 @@ class Entry:
         """Say from when and how long a row without a name stays."""
         if self.unlinks:
             return "长期；注销后不再指向任何人"
+        if self.part_of:
+            return f"随{self.part_of.name}，{self.part_of.kept_for}"
         if self.until is None:
             return ""
         return f"自{self.model._meta.get_field(self.until.field).verbose_name}起 {self.until}"  # type: ignore[union-attr]
+
+    @property
+    def until_when(self) -> Term:
+        """Tell the term that governs a row, from whichever row's date it runs.
+
+        :raises ValueError: for a kind that has none
+        """
+        if self.part_of:
+            governing = self.part_of.until_when
+            return replace(governing, field=f"{self.owned_through}__{governing.field}")
+        if self.until is None:
+            raise ValueError(self.label)
+        return self.until
 
     @property
     def owned_through(self) -> str:

@@ -1,6 +1,6 @@
 """Deleting, at the end of their terms, the rows that stayed when their members left."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -76,11 +76,11 @@ def last_ends(*, member_ids: Iterable[int]) -> dict[int, dict[str, datetime]]:
 
     Of a kind of which a row has not come to the date that its term runs from, nobody knows yet: it is left out.
     """
-    terms = {kind.label: kind.until for kind in entries() if kind.until and not kind.deletes}
-    ids = Among(member_ids)
-    parts = [_latest(kind, ids) for kind in entries() if kind.label in terms]
+    known = list(member_ids)
+    terms = {kind.label: kind.until_when for kind in entries() if kind.until and not kind.deletes}
+    parts = [_latest(kind, Among(known)) for kind in entries() if kind.label in terms]
     told = parts[0].union(*parts[1:], all=True).values_list("of_member", "of_kind", "latest", "begun", "rows")
-    ends: dict[int, dict[str, datetime]] = defaultdict(dict)
+    ends: dict[int, dict[str, datetime]] = {member_id: {} for member_id in known}
     for member, label, latest, begun, rows in told:
         if begun == rows:
             ends[member][label] = terms[label].ends(latest)
@@ -88,8 +88,7 @@ def last_ends(*, member_ids: Iterable[int]) -> dict[int, dict[str, datetime]]:
 
 
 def _latest(kind: Entry, ids: Among) -> QuerySet[Any, dict[str, Any]]:
-    date = kind.until.field if kind.until else "pk"
-    of_member = kind.shown_rows(ids).order_by()
+    date, of_member = kind.until_when.field, kind.shown_rows(ids).order_by()
     named = of_member.values(of_member=F(kind.path_to_member_id), of_kind=Value(kind.label))
     return named.annotate(latest=Max(date), begun=Count(date), rows=Count("pk"))
 

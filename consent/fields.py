@@ -96,10 +96,7 @@ class SealedMixin(EncryptedMixin):
         return self._dump(value)
 
     def unseal(self, value: bytes | memoryview) -> object:
-        """Read what was asked for `as_stored`.
-
-        :raises UnreadableCiphertext: for an unknown version or key
-        """
+        """Read what was asked for `as_stored`; what goes wrong is as with `text_of`."""
         return self._load(bytes(value))
 
     def text_of(self, value: bytes | memoryview) -> str:

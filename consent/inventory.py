@@ -26,9 +26,9 @@ point at nobody once the member's own row, the only place where that number stan
 Models of other packages are declared with `declare`.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, fields
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields, replace
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any, cast
@@ -99,7 +99,16 @@ def entries() -> tuple[Entry, ...]:
         pointed_at: set[Any] = {f.related_model for f in model._meta.fields if f.remote_field and not f.null}
         for other in (pointed_at | set(path_to_owner(kind))) & found.keys() - {model}:
             order.add(other, model)
-    return tuple(found[model] for model in order.static_order())
+    return tuple(_joined(model, found) for model in order.static_order())
+
+
+def _joined(model: type[models.Model], found: Mapping[type[models.Model], Entry]) -> Entry:
+    """Say with which other rows these go, if they have a term that is only known from there."""
+    kind = found[model]
+    if "__" not in kind.owner or kind.until is None or kind.until.named_too:
+        return kind
+    whole: Any = model._meta.get_field(kind.owned_through).related_model
+    return replace(kind, part_of=_joined(whole, found)) if whole in found and found[whole].until else kind
 
 
 def path_to_owner(entry: Entry) -> list[type[models.Model]]:
@@ -114,14 +123,14 @@ def path_to_owner(entry: Entry) -> list[type[models.Model]]:
     return path
 
 
-def tallies(*, member_ids: Iterable[int], shown_only: bool = False) -> dict[int, Counter[str]]:
-    """Count all rows of each kind, or those that they are told of, for each of these members, in a single query.
+def tallies(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
+    """Count the rows of each kind that each of these members is told of, in a single query.
 
     Keys are model labels.
     """
     ids = list(member_ids)
     found: dict[int, Counter[str]] = {member_id: Counter() for member_id in ids}
-    counted = _tally(Among(ids), Entry.shown_rows if shown_only else Entry.rows)
+    counted = _tally(Among(ids))
     for member_id, label, rows in counted.values_list("of_member", "of_kind", "rows"):
         found[member_id][label] += rows
     return found
@@ -137,27 +146,27 @@ def counts(*, member_id: int) -> list[tuple[Entry, int]]:
     return [(kind, tally[kind.label]) for kind in entries() if kind.label in tally]
 
 
-def _tally(member_ids: Among, rows_of: Callable[[Entry, Among], QuerySet[Any]]) -> QuerySet[Any, dict[str, Any]]:
-    parts = [_counted(kind, rows_of(kind, member_ids)) for kind in entries()]
+def _tally(ids: Among) -> QuerySet[Any, dict[str, Any]]:
+    parts = [_counted(kind, ids) for kind in entries()]
     return parts[0].union(*parts[1:], all=True)
 
 
-def _counted(kind: Entry, rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
-    of_member = F(kind.path_to_member_id)
-    return rows.order_by().values(of_member=of_member, of_kind=Value(kind.label)).annotate(rows=Count("pk"))
+def _counted(kind: Entry, ids: Among) -> QuerySet[Any, dict[str, Any]]:
+    of_member, rows = F(kind.path_to_member_id), kind.shown_rows(ids).order_by()
+    return rows.values(of_member=of_member, of_kind=Value(kind.label)).annotate(rows=Count("pk"))
 
 
 @lru_cache(maxsize=1)
 def _count_of_somebody() -> tuple[str, tuple[Any, ...]]:
     """Compile the counting of one member's rows once: building it takes Django longer than running it."""
-    return _tally(Among([SOMEBODY]), Entry.shown_rows).query.sql_with_params()
+    return _tally(Among([SOMEBODY])).query.sql_with_params()
 
 
 @transaction.atomic
 def erase(*, member_ids: Iterable[int]) -> Counter[str]:
-    """Carry out every declaration for these members, and check all keys; return how many rows of each kind they had.
+    """Carry out every declaration for these members, and check all keys.
 
-    Files are not rows: whoever calls has removed them before.
+    Files are not rows: whoever calls has removed them before. Return how many rows of each kind they were told of.
     """
     tallies = carry_out(member_ids=member_ids)
     connection.check_constraints()
@@ -165,12 +174,12 @@ def erase(*, member_ids: Iterable[int]) -> Counter[str]:
 
 
 def carry_out(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
-    """Do so one statement a model, and count the rows that each of these members was told of.
+    """Do so one statement a model; return for each of these members how many rows of each kind they were told of.
 
-    The caller checks the keys, the larger part of the work, or the end of the transaction does.
+    The keys are left to the caller, and at last to the end of the transaction: to check them is most of the work.
     """
-    ids = Among(member_ids)
-    tallies: dict[int, Counter[str]] = defaultdict(Counter)
+    known = list(member_ids)
+    ids, tallies = Among(known), {member_id: Counter[str]() for member_id in known}
     for kind in entries():
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
@@ -182,7 +191,7 @@ def carry_out(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
 def _carry_out(entry: Entry, ids: Among) -> Iterable[tuple[int, int]]:
     if entry.deletes and not entry.shown:
         return _delete(entry, ids)
-    counted = list(_counted(entry, entry.shown_rows(ids)).values_list("of_member", "rows"))
+    counted = list(_counted(entry, ids).values_list("of_member", "rows"))
     if entry.deletes:
         _delete(entry, ids)
     elif not entry.unlinks:  # else the member's own row takes the link along

@@ -57,6 +57,7 @@ class ClosureAdmin(UnguessableAdmin):
         "erased_at",
         "ended_at",
         "tally",
+        "held_until",
     )
 
     class Media:

@@ -20,8 +20,4 @@ class Migration(migrations.Migration):
             model_name='closure',
             trigger=pgtrigger.compiler.Trigger(name='closures_move_as_allowed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.state IS DISTINCT FROM NEW.state)', declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{requested:cooling,requested:withdrawn,cooling:running,cooling:withdrawn,running:verifying,running:blocked,verifying:done,verifying:blocked,verifying:held,held:verifying,blocked:running,blocked:verifying}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='c8e4a3897e08786ad323fe44a1e0fcc913bea480', operation='UPDATE', pgid='pgtrigger_closures_move_as_allowed_0ef37', table='accounts_closure', when='BEFORE')),
         ),
-        # Each closure is written five times: with room beside it a new version needs no new lines in the indexes.
-        migrations.RunSQL(
-            "ALTER TABLE accounts_closure SET (fillfactor = 50)", "ALTER TABLE accounts_closure RESET (fillfactor)"
-        ),
     ]

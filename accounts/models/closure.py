@@ -12,7 +12,7 @@ from django.urls import reverse
 from consent import inventory
 from consent.fields import SealedJSONField
 from consent.inventory import after
-from consent.wording import moment, one_of, pairs
+from consent.wording import one_of, pairs
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
 FILES, NAME_OF_FILES = "files", "上传的文件"  # counted beside the kinds of rows
@@ -115,7 +115,9 @@ class Closure(models.Model):
     alarmed_at = models.DateTimeField("报警时间", null=True)
     error = models.CharField("失败原因", max_length=200, blank=True, default="", help_text="只有错误种类，没有个人信息")
     tally = models.JSONField("各类记录条数", default=dict)
-    held_until = models.JSONField("各类保留到何时", default=dict, help_text="去名保留的记录里最晚一条的期限")
+    held_until = models.JSONField(
+        "各类保留到哪个月", default=dict, db_default={}, help_text="去名保留的记录里最晚一条的期限"
+    )
     erased_at = models.DateTimeField("删除时间", null=True)
     ended_at = models.DateTimeField("结束时间", null=True)
     is_final = models.BooleanField("不能撤回", default=False, help_text="因违规终止的没有反悔期")
@@ -207,7 +209,7 @@ class Closure(models.Model):
         in_words = {
             "error": one_of({}, "错误种类 {}"),
             "tally": pairs(name_of_kind),
-            "held_until": pairs(name_of_kind, moment),
+            "held_until": pairs(name_of_kind),
         }
 
     def __str__(self) -> str:

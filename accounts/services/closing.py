@@ -57,7 +57,7 @@ def close_account(*, member: User, now: datetime) -> Closure:
 
 def counted(person: User) -> dict[str, int]:
     """Count what there is of a member before anything goes, for the receipt."""
-    rows = inventory.tallies(member_ids=[person.pk], shown_only=True)[person.pk]
+    rows = inventory.tallies(member_ids=[person.pk])[person.pk]
     files = erasing.files_of(person)
     return {**rows, FILES: files} if files else dict(rows)
 

@@ -177,7 +177,7 @@ def _put_off(failed: list[Closure], error: Exception, now: datetime) -> None:
         said |= {"state": State.BLOCKED} if is_blocked else {}
         Closure.objects.filter(pk__among=Among(pks)).update(**said)
         tell = log.error if is_blocked else log.warning
-        tell("closures.failed", closures=len(pks), first=pks[0], step=step, attempts=attempts, error=kind)
+        tell("closures.failed", closures=len(pks), first=min(pks), step=step, attempts=attempts, error=kind)
 
 
 def kind_of(error: Exception) -> str:

@@ -85,17 +85,21 @@ def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
 
 def _kinds_of(closure: Closure, now: datetime) -> Iterator[dict[str, str]]:
     """Say of each kind that the member had how many rows there were, and how long at most those stay that do."""
-    ends = {label: datetime.fromisoformat(end) for label, end in closure.held_until.items()}
-    ends[Closure._meta.label] = Closure.PersonalData.until.ends(now)  # its own term begins now
+    months = closure.held_until | {Closure._meta.label: month_of(Closure.PersonalData.until.ends(now))}
     for label, kind in _kinds().items():
         if rows := closure.tally.get(label):
-            until = {"until": _at_the_latest(ends[label], kind["until"])} if label in ends and "until" in kind else {}
+            until = {"until": _at_the_latest(months[label], kind["until"])} if label in months else {}
             yield {**kind, **until, "rows": _coarse(rows)}
 
 
-def _at_the_latest(end: datetime, rule: str) -> str:
-    """Name the month, no more: the day may tell a reader whose row it is."""
-    return f"最晚到{timezone.localtime(end):%Y年%-m月}底（{rule}）"
+def month_of(moment: datetime) -> str:
+    """Write down a month and no more: by the day, or the second, a row would be found that names nobody."""
+    return f"{timezone.localtime(moment):%Y-%m}"
+
+
+def _at_the_latest(month: str, rule: str) -> str:
+    year, _, number = month.partition("-")
+    return f"最晚到{year}年{int(number)}月底（{rule}）"
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from accounts.models.closure import UNDER_WAY, ClosureQuerySet
 from accounts.services import erasing
 from accounts.services.purge import BATCH, kind_of
 from accounts.services.residue import Identifiers, Places, Traces, search, shown
-from accounts.services.steps import members_of, total_of
+from accounts.services.steps import members_of, most_of
 from consent.expiry import briefly
 
 State, Step = Closure.State, Closure.Step
@@ -72,7 +72,7 @@ def _erase_and_undo(ids: list[int], now: datetime) -> tuple[dict[int, Counter[st
         had = erasing.erase(members)
         connection.check_constraints()
         erasing.rehearse_forgetting(sought)
-        tallies = {closure.pk: total_of(closure, had) for closure in batch}
+        tallies = {closure.pk: most_of(closure, had) for closure in batch}
         scan = search(Traces(sought), rows_only=True)
         transaction.set_rollback(True)
     return tallies, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -13,13 +13,14 @@ from django.db import connection
 from accounts.models import Closure, User
 from accounts.models.closure import FILES, ClosureQuerySet
 from accounts.services import erasing, findings, ledger, receipts, residue
+from accounts.services.erasing import WRITTEN_AT_ONCE
 from accounts.services.overlapping import beside, overlapped
 from accounts.services.sessions import forget_sessions_of, with_sessions
+from consent import inventory
 from consent.expiry import last_ends
 from consent.fields import SealedJSONField
 from consent.lookups import Among
 
-WRITTEN_AT_ONCE = 500
 SOON = timedelta(seconds=15)
 SIGNED = ("receipt", "signature", "signed_with")
 READ_FOR_RECEIPT = ("number", "requested_at", "erased_at", "tally", "held_until", *SIGNED)
@@ -51,8 +52,8 @@ def members_of(batch: list[Closure]) -> list[User]:
     return [closure.member for closure in batch if closure.member is not None]
 
 
-def total_of(closure: Closure, had: dict[int, Counter[str]]) -> Counter[str]:
-    """Add to what was counted before what a member had at last; what is gone meanwhile stays counted."""
+def most_of(closure: Closure, had: Mapping[int, Counter[str]]) -> Counter[str]:
+    """Keep of each kind the greater number: of what was counted before, which may be gone, and of what is there."""
     counted: Counter[str] = Counter(closure.tally)
     return counted | had.get(closure.member_id or 0, Counter())
 
@@ -69,18 +70,31 @@ def _rows_of(batch: list[Closure]) -> ClosureQuerySet:
 def _leave(batch: list[Closure], _now: datetime) -> None:
     """End their sessions; from here on rows go, so what the last step looks for is kept now."""
     members = members_of(batch)
+    _count(batch, _uncounted(batch))
     erasing.keep_traces(members)
     erasing.end_sessions(members)
 
 
+def _uncounted(batch: list[Closure]) -> dict[int, Counter[str]]:
+    """Count what those have whose closure was asked for before that was done at once."""
+    ids = [closure.member_id or 0 for closure in batch if User._meta.label not in closure.tally]
+    return inventory.tallies(member_ids=ids) if ids else {}
+
+
 def _remove_files(batch: list[Closure], _now: datetime) -> None:
     removed = erasing.remove_files(members_of(batch))
-    had = {member_id: Counter({FILES: files}) for member_id, files in removed.items()}
+    _count(batch, {member_id: Counter({FILES: files}) for member_id, files in removed.items()})
+
+
+def _count(batch: list[Closure], had: Mapping[int, Counter[str]]) -> None:
+    """Write down what is about to go, of those who have any of it."""
     counted = [closure for closure in batch if closure.member_id in had]
     for closure in counted:
-        closure.tally = dict(total_of(closure, had))
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT, [json.dumps([{"id": closure.pk, "tally": closure.tally} for closure in counted])])
+        closure.tally = dict(most_of(closure, had))
+    told = [{"id": closure.pk, "tally": closure.tally} for closure in counted]
+    if told:
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT, [json.dumps(told)])
 
 
 def _clear_caches(batch: list[Closure], _now: datetime) -> None:
@@ -121,8 +135,8 @@ def _write_down(
     batch: list[Closure],
     *,
     read: Callable[[], residue.Identifiers],
-    had: dict[int, Counter[str]],
-    ends: dict[int, dict[str, datetime]],
+    had: Mapping[int, Counter[str]],
+    ends: Mapping[int, Mapping[str, datetime]],
     now: datetime,
 ) -> _Written:
     sought = read()
@@ -130,8 +144,8 @@ def _write_down(
     kept = [
         {
             "id": closure.pk,
-            "tally": total_of(closure, had),
-            "held_until": {label: end.isoformat() for label, end in ends.get(closure.member_id or 0, {}).items()},
+            "tally": most_of(closure, had),
+            "held_until": {label: receipts.month_of(end) for label, end in ends[closure.member_id or 0].items()},
             "traces": rf"\x{field.seal(sought.to_json(closure.member_id or 0)).hex()}",
         }
         for closure in batch

@@ -104,9 +104,10 @@ def _start_writer() -> None:
     global _writer
     with _starting:
         if not _is_writing_by_itself():
+            if _writer is None:
+                atexit.register(_write_what_is_left)
             _writer = threading.Thread(target=_write_every_second, name="visits", daemon=True)
             _writer.start()
-            atexit.register(_write_what_is_left)
 
 
 def _write_every_second() -> None:

@@ -4,7 +4,8 @@ from threading import Barrier
 
 import pytest
 
-from accounts.services.overlapping import beside, overlapped
+from accounts.models import User
+from accounts.services.overlapping import AskedTheDatabase, beside, overlapped
 
 
 def test_results_come_in_the_order_of_the_items():
@@ -52,6 +53,17 @@ def test_what_goes_wrong_in_the_thread_goes_wrong_for_the_caller():
         pass
     with pytest.raises(ZeroDivisionError):
         working.result()
+
+
+@pytest.mark.django_db
+def test_the_thread_may_not_ask_the_database():
+    with beside(User.objects.count) as working:
+        pass
+    with pytest.raises(AskedTheDatabase):
+        working.result()
+    with pytest.raises(AskedTheDatabase):
+        list(overlapped(lambda _item: User.objects.count(), [1]))
+    assert User.objects.count() == 0, "the caller may"
 
 
 def test_the_thread_has_ended_when_the_caller_goes_on():

@@ -16,7 +16,14 @@ from accounts.models import Closure, Visit
 from accounts.services.residue import Scan
 from courses.models import Order
 from tests import canaries
-from tests.factories import make_case, make_course, make_order, make_paid_order, make_payment_account, sign_in
+from tests.factories import (
+    make_case,
+    make_course,
+    make_order,
+    make_paid_order,
+    make_payment_account,
+    sign_in,
+)
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -55,17 +62,51 @@ def test_it_tells_what_was_deleted_and_what_is_held_until_when_and_why(client, a
     assert "电子商务法" in held["because"]
 
 
-def test_what_is_held_has_an_end_by_month_and_never_one_of_somebody_elses(client, alice, bob, now):
-    for member, months in ((alice, (1, 5)), (bob, (11,))):
-        for month in months:
-            order = make_paid_order(member=member, course=make_course(slug=f"c{month}"))
-            Order.objects.filter(pk=order.pk).update(completed_at=datetime(2026, month, 28, tzinfo=UTC))
+def bought(member, *months: int) -> None:
+    """Have a member pay in these months of 2026 for courses that are given back a month later."""
+    for month in months:
+        order = make_paid_order(member=member, course=make_course(slug=f"c{month}"))
+        Order.objects.filter(pk=order.pk).update(completed_at=datetime(2026, month + 1, 3, 4, 5, 6, 7, tzinfo=UTC))
+        order.payments.update(created_at=datetime(2026, month, 28, tzinfo=UTC))
+
+
+def test_two_who_leave_in_one_batch_are_told_of_their_own_rows_and_months(client, alice, bob, now):
+    bought(alice, 1, 5)
+    bought(bob, 9)
+    Visit.objects.bulk_create(
+        Visit(member=alice, at=now, path="/", ip=None, browser="", language="") for _ in range(12)
+    )
+    closures = [services.close_account(member=member, now=now) for member in (alice, bob)]
+    for member in (alice, bob):
+        services.delete_now(member=member, now=now)
+    assert services.purge_due(now=now) == 2
+    own = timezone.localtime(Closure.PersonalData.until.ends(now))
+    for closure, month, visits in zip(closures, ("6月", "10月"), ("12", None), strict=True):
+        told = kinds(client, closure)
+        assert told["订单"]["until"] == f"最晚到2029年{month}底（自交易完成时间起 3 年）"
+        assert told["付款"]["until"] == f"最晚到2029年{month}底（随订单，自交易完成时间起 3 年）"
+        assert told["注销编号与办理时间"]["until"].startswith(f"最晚到{own:%Y年%-m月}底（")
+        assert told.get("访问记录", {}).get("rows") == visits
+        assert "until" not in told["账号资料"]
+
+
+def test_what_is_held_is_not_found_by_the_moment_at_which_it_ends(client, alice, now):
+    bought(alice, 5)
     closure = leave(alice, now)
-    told = kinds(client, closure)
-    assert told["订单"]["until"] == "最晚到2029年5月底（自交易完成时间起 3 年）"
-    own = Closure.PersonalData.until.ends(now)
-    assert told["注销编号与办理时间"]["until"].startswith(f"最晚到{timezone.localtime(own):%Y年%-m月}底（")
-    assert "until" not in told["账号资料"]
+    assert closure.held_until["courses.Order"] == closure.held_until["courses.Payment"] == "2029-06"
+    assert all(re.fullmatch(r"\d{4}-\d{2}", month) for month in closure.held_until.values())
+
+
+def test_a_closure_that_was_asked_for_before_rows_were_counted_at_once_tells_of_all_of_them(
+    client, alice, now, monkeypatch
+):
+    make_payment_account(member=alice)
+    monkeypatch.setattr("accounts.closing.release", lambda member: member.payment_accounts.all().delete())
+    closure = services.close_account(member=alice, now=now)
+    services.delete_now(member=alice, now=now)
+    Closure.objects.update(tally={})
+    assert services.purge_due(now=now) == 1
+    assert kinds(client, closure)["支付账号"]["rows"] == "少于 10"
 
 
 def test_of_what_nobody_knows_the_end_the_rule_is_told(now):

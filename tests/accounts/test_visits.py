@@ -174,6 +174,13 @@ def test_the_writer_of_a_process_writes_within_its_second_by_itself(alice, now, 
     settings.VISITS_WRITTEN_EVERY = 0
     writer.join(10)
     assert not writer.is_alive(), "a writer that is told to stop would run in every test that comes after"
+    settings.VISITS_WRITTEN_EVERY = 0.05
+    written.clear()
+    services.note_visit(services.Seen(alice.pk, now, "/again/", None, "", ""))
+    assert written.wait(10), "and who writes again finds a new one"
+    settings.VISITS_WRITTEN_EVERY = 0
+    visits._writer.join(10)
+    assert Visit.objects.filter(path="/again/").exists()
 
 
 # ── How long ──

@@ -1,7 +1,7 @@
 """Reading a whole table as a few large blocks of bytes, each of many rows; what is sealed is opened for it."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 from django.core.signing import BadSignature
@@ -36,7 +36,7 @@ def new_boundary() -> bytes:
     return bytes(secrets.choice(OF_BOUNDARIES) for _ in range(8))
 
 
-def blocks(table: Table, boundary: bytes) -> Iterator[bytes]:
+def blocks(table: Table, boundary: bytes) -> Generator[bytes]:
     """Read everything that could say something: of each row its key, then its columns, then the boundary.
 
     What our keys open is read apart, only where there is any.

@@ -1,6 +1,7 @@
 """Searching every table of the database, ours or not: one statement a table, whatever the number of members."""
 
 from collections.abc import Callable, Collection, Iterator
+from contextlib import closing
 from functools import partial
 from typing import Any
 
@@ -65,8 +66,9 @@ def _kept(table: Table, sieve: Sieve) -> list[str]:
     kept: dict[str, None] = {}
     boundary, named = new_boundary(), table.entry is not None
     sift = partial(_sifted, boundary=boundary, keeps=partial(sieve.keeps, named=named))
-    for rows in overlapped(sift, blocks(table, boundary)):
-        kept.update(dict.fromkeys(map(key_of, rows)))
+    with closing(blocks(table, boundary)) as said:
+        for rows in overlapped(sift, said):
+            kept.update(dict.fromkeys(map(key_of, rows)))
     return list(kept)
 
 

@@ -34,6 +34,9 @@ class _Own(NamedTuple):
     phone: bytes | None
     name: bytes | None
 
+    def __repr__(self) -> str:
+        return "<_Own>"
+
 
 def _opened(name: str, stored: bytes | None) -> str:
     return "" if stored is None else str(cast("SealedMixin", User._meta.get_field(name)).unseal(stored))
