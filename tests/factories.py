@@ -9,6 +9,8 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from allauth.mfa import app_settings as second_step
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 from django.test import Client
@@ -243,3 +245,9 @@ def make_payment_account(*, member: User, token: str = "20265215715271617440", *
     account.set_token(token)
     account.save()
     return account
+
+
+def totp_code(secret: str, *, steps_ago: int = 0) -> str:
+    """Return what an authenticator app shows now, or showed so many times thirty seconds ago."""
+    counter = int(time.time()) // second_step.TOTP_PERIOD
+    return str(format_hotp_value(hotp_value(secret, counter - steps_ago)))

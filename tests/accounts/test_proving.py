@@ -1,21 +1,18 @@
 """Whoever changes how one signs in proves once more who they are: a browser that was left open is not enough."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+import time_machine
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal.auth import (
-    TOTP,
-    format_hotp_value,
-    generate_totp_secret,
-    hotp_value,
-    yield_hotp_counters_from_time,
-)
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Message, User
 from tests.accounts.test_signing_in import PASSWORD
-from tests.factories import agree, last_code, make_phone_member, sign_in
+from tests.factories import agree, last_code, make_phone_member, sign_in, totp_code
 
 pytestmark = pytest.mark.django_db
 
@@ -153,6 +150,18 @@ def test_an_address_goes_only_after_proof(carol):
     assert EmailAddress.objects.filter(user=carol).exists()
 
 
+@pytest.mark.parametrize(("steps_ago", "leads"), [(0, "/me/"), (1, "/me/"), (2, None)])
+def test_a_code_of_an_app_may_be_typed_one_code_late_and_no_more(carol, steps_ago, leads):
+    secret = generate_totp_secret()
+    TOTP.activate(carol, secret)
+    Authenticator.objects.update(created_at=timezone.now() - timedelta(days=30))
+    client = Client()
+    client.post("/account/login/", {"login": PHONE, "password": PASSWORD})
+    with time_machine.travel(datetime(2026, 11, 28, 8, 0, 10, tzinfo=UTC), tick=False):
+        answer = client.post("/account/2fa/authenticate/", {"code": totp_code(secret, steps_ago=steps_ago)})
+    assert answer.headers.get("Location") == leads
+
+
 def test_the_second_step_cannot_be_guessed(carol):
     secret = generate_totp_secret()
     TOTP.activate(carol, secret)
@@ -160,7 +169,7 @@ def test_the_second_step_cannot_be_guessed(carol):
     client.post("/account/login/", {"login": PHONE, "password": PASSWORD})
     for _ in range(5):
         client.post("/account/2fa/authenticate/", {"code": "000000"})
-    right = format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+    right = totp_code(secret)
     answer = client.post("/account/2fa/authenticate/", {"code": right})
     assert "5 分钟后再试" in answer.content.decode()
     assert client.get("/me/").status_code == 302
