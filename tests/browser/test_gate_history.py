@@ -69,6 +69,7 @@ def open_the_lesson(visitor: Visitor) -> None:
 def press(page: Page, button: str) -> None:
     """Press Back or Forward; a page that comes from memory does not load, so that is not waited for."""
     (page.go_back if button == "back" else page.go_forward)(wait_until="commit")
+    page.locator("main").wait_for(state="attached")  # until it is there, the next button presses nothing
 
 
 def forget_the_gate(visitor: Visitor) -> None:
