@@ -164,9 +164,8 @@ class Closure(models.Model):
                 name="closures_move_as_allowed",
                 field="state",
                 transitions=MOVES,
-                condition=pgtrigger.Condition(
-                    "OLD.state IS DISTINCT FROM NEW.state"
-                ),  # a call takes as long as the row
+                # Calling it takes as long as writing the row.
+                condition=pgtrigger.Condition("OLD.state IS DISTINCT FROM NEW.state"),
             ),
             pgtrigger.Protect(
                 name="receipts_never_change",
