@@ -201,6 +201,12 @@ def test_another_number_is_nobodys(said):
     assert not residue.Traces(residue.Identifiers(ids=[(7, 7)])).are_in(said)
 
 
+def test_what_has_too_few_digits_for_a_number_is_not_found_in_every_other_one():
+    odd = residue.Traces(residue.Identifiers(contacts=[("Canary72", 7), ("+29022158", 7)]))
+    assert not any(map(odd.are_in, ("5d20f9c6-1407-4123-72-1e", "2026-11-72 22158", "138 72 00138000")))
+    assert odd.are_in("+290 22158")
+
+
 def test_an_address_of_rare_letters_and_one_that_was_added_later_are_found(lin):
     for address in ("王芳@例子.cn", "o'neil@example.com", "second@example.com"):
         EmailAddress.objects.create(user=lin, email=address, verified=True)

@@ -19,7 +19,8 @@ Hit = tuple[int, Owners]  # where in the text, and whose it is
 WIDE_GAPS = r"\u00a0\u3000（）［］【】．·‐-―−－"
 GAPS = rf" \t{WIDE_GAPS}()\[\].-"
 GAP = f"[{GAPS}]{{0,3}}"
-RUN = re.compile(rf"[0-9０-９](?:{GAP}[0-9０-９]){{6,}}")
+FEWEST_DIGITS = 7  # of fewer, a group of some other number may happen to consist
+RUN = re.compile(rf"[0-9０-９](?:{GAP}[0-9０-９]){{{FEWEST_DIGITS - 1},}}")
 GROUP = re.compile("[0-9]+")
 MOBILE = re.compile(r"\+861[3-9][0-9]{9}")
 AT = re.compile("@|＠|%(?:25)?40")
@@ -57,7 +58,8 @@ class Numbers:
     """
 
     def __init__(self, numbers: Iterable[tuple[str, int]]) -> None:
-        self.owners = index((form, owner) for number, owner in numbers for form in forms_of(number))
+        forms = ((form, owner) for number, owner in numbers for form in forms_of(number))
+        self.owners = index((form, owner) for form, owner in forms if len(form) >= FEWEST_DIGITS)
         self.longest = max(map(len, self.owners), default=0)
 
     def __call__(self, text: str) -> Iterator[Hit]:
