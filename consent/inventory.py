@@ -27,7 +27,7 @@ Models of other packages are declared with `declare`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, replace
 from functools import lru_cache
 from graphlib import TopologicalSorter
@@ -38,21 +38,24 @@ from django.contrib.auth import get_user_model
 from django.db import connection, models, transaction
 from django.db.models import Count, F, Func, QuerySet, Value
 
+from consent import keys
 from consent.entry import DELETE, UNLINK, Entry, new_reference
 from consent.lookups import Among, pointers
 from consent.terms import Term, after
 
 SOMEBODY = -1  # stands in a compiled query where a member's id goes
-# What has a key to the member, and what is found through other rows.
+# What has a key to the member, and what is found through other rows. Of rows at which keys point, which ones are told.
 DELETE_OWN = """
-    WITH gone AS (DELETE FROM {table} WHERE {key} = ANY(%s) RETURNING {key} AS of_member)
-    SELECT of_member, count(*) FROM gone GROUP BY of_member
+    WITH gone AS (DELETE FROM {table} WHERE {key} = ANY(%s) RETURNING {key} AS of_member, {row} AS of_row)
+    SELECT of_member, count(*), {which} FROM gone GROUP BY of_member
 """
 DELETE_THROUGH = """
-    WITH owner (of_key, of_member) AS ({owners}),
-    gone AS (DELETE FROM {table} AS row USING owner WHERE row.{key} = owner.of_key RETURNING of_member)
-    SELECT of_member, count(*) FROM gone GROUP BY of_member
+    WITH owner (of_key, of_member) AS ({owners}), gone AS (
+        DELETE FROM {table} AS row USING owner WHERE row.{key} = owner.of_key RETURNING of_member, row.{row} AS of_row
+    )
+    SELECT of_member, count(*), {which} FROM gone GROUP BY of_member
 """
+Counted = Mapping[int, Mapping[str, int]]  # by member and kind of row
 
 _foreign: dict[str, type] = {}
 
@@ -173,30 +176,35 @@ def erase(*, member_ids: Iterable[int]) -> Counter[str]:
     return sum(tallies.values(), Counter())
 
 
-def carry_out(*, member_ids: Iterable[int]) -> dict[int, Counter[str]]:
+def carry_out(
+    *, member_ids: Iterable[int], before: Mapping[type[models.Model], Callable[[Counted], None]] | None = None
+) -> dict[int, Counter[str]]:
     """Do so one statement a model; return for each of these members how many rows of each kind they were told of.
 
-    The keys are left to the caller, and at last to the end of the transaction: to check them is most of the work.
+    Some kinds have rules of their own: what has to be done `before` their rows are emptied is told what was counted,
+    when only the members' own rows are left. The keys are left to the caller, and at last to the end of the
+    transaction.
     """
-    known = list(member_ids)
-    ids, tallies = Among(known), {member_id: Counter[str]() for member_id in known}
-    for kind in entries():
+    known, first = list(member_ids), before or {}
+    ids = Among(known)
+    tallies: dict[int, Counter[str]] = {member_id: Counter() for member_id in known}
+    *kinds, own = entries()
+    for kind in (*sorted(kinds, key=lambda kind: kind.model in first), own):
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
-        for member_id, rows in _carry_out(kind, ids):
+        for member_id, rows in _delete(kind, ids) if kind.deletes and not kind.shown else _count(kind, ids):
             tallies[member_id][kind.label] = rows
+        if kind.model in first:
+            first[kind.model](tallies)
+        if kind.deletes and kind.shown:
+            _delete(kind, ids)
+        elif not kind.deletes and not kind.unlinks:  # what is unlinked loses its member with the member's own row
+            _empty(kind, ids)
     return tallies
 
 
-def _carry_out(entry: Entry, ids: Among) -> Iterable[tuple[int, int]]:
-    if entry.deletes and not entry.shown:
-        return _delete(entry, ids)
-    counted = list(_counted(entry, ids).values_list("of_member", "rows"))
-    if entry.deletes:
-        _delete(entry, ids)
-    elif not entry.unlinks:  # else the member's own row takes the link along
-        _empty(entry, ids)
-    return counted
+def _count(entry: Entry, ids: Among) -> list[tuple[int, int]]:
+    return list(_counted(entry, ids).values_list("of_member", "rows"))
 
 
 def _empty(entry: Entry, ids: Among) -> None:
@@ -206,19 +214,25 @@ def _empty(entry: Entry, ids: Among) -> None:
 
 def _delete(entry: Entry, ids: Among) -> list[tuple[int, int]]:
     """Delete these members' rows, and count each one's in the same go."""
-    for pointer in pointers(entry.model):
+    pointing = pointers(entry.model)
+    for pointer in pointing:
         _let_go(pointer, entry.rows(ids))
     key, further = _way_to_owner(entry)
-    table, column = map(connection.ops.quote_name, (entry.model._meta.db_table, key.column))
+    table, column, row = map(
+        connection.ops.quote_name, (entry.model._meta.db_table, key.column, entry.model._meta.pk.column)
+    )
+    names = {"table": table, "key": column, "row": row, "which": "array_agg(of_row)" if pointing else "NULL"}
     if further == "pk" and (not key.remote_field or key.target_field.primary_key):
-        sql, params = DELETE_OWN.format(table=table, key=column), (ids.array,)
+        sql, params = DELETE_OWN.format(**names), (ids.array,)
     else:
         owners = key.related_model._base_manager.filter(**{f"{further}__among": ids}).order_by()
         of_key = owners.values_list(key.target_field.name, further).query.sql_with_params()
-        sql, params = DELETE_THROUGH.format(table=table, key=column, owners=of_key[0]), of_key[1]
+        sql, params = DELETE_THROUGH.format(**names, owners=of_key[0]), of_key[1]
+    if pointing:
+        return keys.delete(entry.model, sql, params)
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        return [(member_id, rows) for member_id, rows, _which in cursor.fetchall()]
 
 
 def _way_to_owner(entry: Entry) -> tuple[Any, str]:
@@ -259,6 +273,7 @@ def points_at_member(model: type[models.Model]) -> list[str]:
 __all__ = [
     "DELETE",
     "UNLINK",
+    "Counted",
     "Entry",
     "Term",
     "after",

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from allauth.account.models import EmailAddress
@@ -28,6 +28,7 @@ from consent import inventory
 from consent.lookups import Among
 
 WRITTEN_AT_ONCE = 500
+Before = Callable[[inventory.Counted], None]
 end_sessions = delete_sessions_about
 clear_caches = drop_cached_sessions_about
 
@@ -68,12 +69,15 @@ def keep_traces(members: Iterable[User]) -> None:
     Closure.objects.bulk_update(closures, ["traces"], batch_size=WRITTEN_AT_ONCE)
 
 
-def erase(members: Iterable[User]) -> dict[int, Counter[str]]:
-    """Erase every row of these members; count what each of them had. The caller checks the keys."""
+def erase(members: Iterable[User], *, before_closures: Before | None = None) -> dict[int, Counter[str]]:
+    """Erase every row of these members; count what each of them had. The caller checks the keys.
+
+    What is done `before_closures` are emptied is told what was counted.
+    """
     ids = [member.pk for member in members]
     drop_proposals(member_ids=ids)
     _delete_log_entries(ids)
-    return inventory.carry_out(member_ids=ids)
+    return inventory.carry_out(member_ids=ids, before={Closure: before_closures} if before_closures else None)
 
 
 def forget(members: Iterable[User], sought: residue.Identifiers) -> None:

@@ -26,8 +26,10 @@ from accounts.models import Closure, PurgePause
 from accounts.models.closure import ClosureQuerySet
 from accounts.services.residue import Unsearchable
 from accounts.services.steps import WORK, go_on, members_of
+from consent.keys import StillPointedAt
 from consent.lookups import Among
 
+SWEEPS_AT_ONCE = 2  # the clock begins one every few seconds; more would keep the workers from all else
 BATCH = 5000
 PROVEN = 10_000  # by one search
 LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out
@@ -182,8 +184,8 @@ def _put_off(failed: list[Closure], error: Exception, now: datetime) -> None:
 
 def kind_of(error: Exception) -> str:
     """Name an error and the table or constraint it happened at; its message may quote a person's data."""
-    if isinstance(error, Unsearchable):
-        return f"Unsearchable: {error}"[:200]
+    if isinstance(error, Unsearchable | StillPointedAt):
+        return f"{type(error).__name__}: {error}"[:200]
     diagnosis = getattr(error.__cause__, "diag", None)
     place = diagnosis and (diagnosis.constraint_name or diagnosis.table_name)
     return f"{type(error).__name__}: {place}"[:200] if place else type(error).__name__

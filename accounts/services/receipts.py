@@ -50,51 +50,60 @@ class Receipt:
         return datetime.fromisoformat(self.content[name])
 
 
-def issue(closure: Closure, *, scan: Scan, now: datetime) -> None:
-    """Write and sign the receipt of a closure whose scan found nothing; the caller saves it in that transaction.
+class Issuer:
+    """Writes receipts after one search: what all of them say alike is put together once."""
 
-    One that the ledger has given back after a restore stays as its member saved it.
-    """
-    if closure.receipt:
-        return
-    erased_at = closure.erased_at or now
-    content = {
-        "format": FORMAT,
-        "site": settings.SITE_URL,
-        "number": closure.number,
-        "requested_at": _written(closure.requested_at),
-        "erased_at": _written(erased_at),
-        "finished_at": _written(now),
-        "kinds": list(_kinds_of(closure, now)),
-        "scan": {
-            "tables": scan.tables,
-            "columns": scan.columns,
-            "files": scan.files,
-            "keys": scan.keys,
-            "left": 0,  # else there would be no receipt
-            "decided": sum(scan.found.get(closure.pk, {}).values()),
-            "names": sum(scan.names.get(closure.pk, {}).values()),
-        },
-        "backups_until": _written(now + timedelta(days=settings.BACKUP_DAYS)),
-    }
-    key_id, private = next(iter(settings.RECEIPT_KEYS.items()))
-    closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    signature = _key_of(private).sign(closure.receipt.encode())
-    closure.signature, closure.signed_with = base64.b64encode(signature).decode(), key_id
+    def __init__(self, scan: Scan, *, now: datetime) -> None:
+        self.scan = scan
+        self.signed_with, private = next(iter(settings.RECEIPT_KEYS.items()))
+        self.key = _key_of(private)
+        self.own_month = {Closure._meta.label: month_of(Closure.PersonalData.until.ends(now))}
+        self.searched = {"tables": scan.tables, "columns": scan.columns, "files": scan.files, "keys": scan.keys}
+        self.alike = {
+            "format": FORMAT,
+            "site": settings.SITE_URL,
+            "finished_at": _written(now),
+            "backups_until": _written(now + timedelta(days=settings.BACKUP_DAYS)),
+        }
 
+    def issue(self, closure: Closure) -> None:
+        """Write and sign the receipt of a closure whose search found nothing; the caller saves it in that transaction.
 
-def _kinds_of(closure: Closure, now: datetime) -> Iterator[dict[str, str]]:
-    """Say of each kind that the member had how many rows there were, and how long at most those stay that do."""
-    months = closure.held_until | {Closure._meta.label: month_of(Closure.PersonalData.until.ends(now))}
-    for label, kind in _kinds().items():
-        if rows := closure.tally.get(label):
-            until = {"until": _at_the_latest(months[label], kind["until"])} if label in months else {}
-            yield {**kind, **until, "rows": _coarse(rows)}
+        One that the ledger has given back after a restore stays as its member saved it.
+        """
+        if closure.receipt:
+            return
+        content = self.alike | {
+            "number": closure.number,
+            "requested_at": _written(closure.requested_at),
+            "erased_at": _written(closure.erased_at) if closure.erased_at else self.alike["finished_at"],
+            "kinds": list(self._kinds_of(closure)),
+            "scan": self.searched
+            | {
+                "left": 0,  # else there would be no receipt
+                "decided": sum(self.scan.found.get(closure.pk, {}).values()),
+                "names": sum(self.scan.names.get(closure.pk, {}).values()),
+            },
+        }
+        closure.receipt = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        signature = self.key.sign(closure.receipt.encode())
+        closure.signature, closure.signed_with = base64.b64encode(signature).decode(), self.signed_with
+
+    def _kinds_of(self, closure: Closure) -> Iterator[dict[str, str]]:
+        """Say of each kind that the member had how many rows there were, and how long at most those stay that do."""
+        months = closure.held_until | self.own_month
+        for label, kind in _kinds().items():
+            if rows := closure.tally.get(label):
+                said = {**kind, "rows": _coarse(rows)}
+                if label in months:
+                    said["until"] = _at_the_latest(months[label], kind["until"])
+                yield said
 
 
 def month_of(moment: datetime) -> str:
     """Write down a month and no more: by the day, or the second, a row would be found that names nobody."""
-    return f"{timezone.localtime(moment):%Y-%m}"
+    local = timezone.localtime(moment)
+    return f"{local.year}-{local.month:02}"
 
 
 def _at_the_latest(month: str, rule: str) -> str:

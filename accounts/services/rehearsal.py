@@ -72,7 +72,7 @@ def _erase_and_undo(ids: list[int], now: datetime) -> tuple[dict[int, Counter[st
         had = erasing.erase(members)
         connection.check_constraints()
         erasing.rehearse_forgetting(sought)
-        tallies = {closure.pk: most_of(closure, had) for closure in batch}
+        tallies = {closure.pk: Counter(most_of(closure, had)) for closure in batch}
         scan = search(Traces(sought), rows_only=True)
         transaction.set_rollback(True)
     return tallies, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}

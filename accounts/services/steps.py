@@ -33,9 +33,10 @@ COUNT = """
     UPDATE accounts_closure AS closure SET tally = counted.tally
     FROM jsonb_to_recordset(%s::jsonb) AS counted (id bigint, tally jsonb) WHERE closure.id = counted.id
 """
-KEEP = """
+LET_GO = """
     UPDATE accounts_closure AS closure
-    SET tally = kept.tally, held_until = kept.held_until, traces = kept.traces
+    SET state = 'verifying', step = 'proof', attempts = 0, error = '', member_id = NULL, erased_at = %s,
+        tally = kept.tally, held_until = kept.held_until, traces = kept.traces
     FROM jsonb_to_recordset(%s::jsonb) AS kept (id bigint, tally jsonb, held_until jsonb, traces bytea)
     WHERE closure.id = kept.id
 """
@@ -52,10 +53,12 @@ def members_of(batch: list[Closure]) -> list[User]:
     return [closure.member for closure in batch if closure.member is not None]
 
 
-def most_of(closure: Closure, had: Mapping[int, Counter[str]]) -> Counter[str]:
+def most_of(closure: Closure, had: inventory.Counted) -> dict[str, int]:
     """Keep of each kind the greater number: of what was counted before, which may be gone, and of what is there."""
-    counted: Counter[str] = Counter(closure.tally)
-    return counted | had.get(closure.member_id or 0, Counter())
+    most: dict[str, int] = dict(closure.tally)
+    for label, rows in had.get(closure.member_id or 0, {}).items():
+        most[label] = max(rows, most.get(label, 0))
+    return most
 
 
 def go_on(batch: list[Closure], step: str) -> None:
@@ -90,7 +93,7 @@ def _count(batch: list[Closure], had: Mapping[int, Counter[str]]) -> None:
     """Write down what is about to go, of those who have any of it."""
     counted = [closure for closure in batch if closure.member_id in had]
     for closure in counted:
-        closure.tally = dict(most_of(closure, had))
+        closure.tally = most_of(closure, had)
     told = [{"id": closure.pk, "tally": closure.tally} for closure in counted]
     if told:
         with connection.cursor() as cursor:
@@ -109,49 +112,49 @@ def _erase(batch: list[Closure], now: datetime) -> None:
     members = members_of(batch)
     ends = last_ends(member_ids=[member.pk for member in members])
     read = residue.Identifiers.read(members)
-    gone = {"member": None, "erased_at": now, "attempts": 0, "error": ""}
-    _rows_of(batch).update(state=State.VERIFYING, step=Step.PROOF, **gone)
-    had = erasing.erase(members)
-    for closure in batch:
-        had[closure.member_id or 0][Closure._meta.label] += 1  # itself, which stays: it was theirs no more when counted
-    with beside(partial(_write_down, batch, read=read, had=had, ends=ends, now=now)) as writing:
+    with beside(partial(_write_down, batch, read=read, now=now)) as writing:
+        erasing.erase(members, before_closures=lambda had: _let_go(batch, writing.result().sealed, had, ends, now))
         connection.check_constraints()
     written = writing.result()
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP, [written.kept])
     ledger.record(written.lines)
     erasing.forget(members, written.sought)
 
 
-class _Written(NamedTuple):
-    """What is written of a batch that is gone."""
-
-    sought: residue.Identifiers
-    kept: str  # JSON: what each had, until when rows of theirs stay and, sealed, what to look for
-    lines: list[dict[str, Any]]  # of the ledger
-
-
-def _write_down(
+def _let_go(
     batch: list[Closure],
-    *,
-    read: Callable[[], residue.Identifiers],
-    had: Mapping[int, Counter[str]],
+    sealed: Mapping[int, str],
+    had: inventory.Counted,
     ends: Mapping[int, Mapping[str, datetime]],
     now: datetime,
-) -> _Written:
-    sought = read()
-    field = cast("SealedJSONField", Closure._meta.get_field("traces"))
+) -> None:
+    """Let closures go on without their members: with what each had, and until when rows of theirs stay."""
     kept = [
         {
             "id": closure.pk,
             "tally": most_of(closure, had),
             "held_until": {label: receipts.month_of(end) for label, end in ends[closure.member_id or 0].items()},
-            "traces": rf"\x{field.seal(sought.to_json(closure.member_id or 0)).hex()}",
+            "traces": sealed[closure.pk],
         }
         for closure in batch
     ]
+    with connection.cursor() as cursor:
+        cursor.execute(LET_GO, [now, json.dumps(kept)])
+
+
+class _Written(NamedTuple):
+    """What is written of a batch that goes."""
+
+    sought: residue.Identifiers
+    sealed: dict[int, str]  # by closure, what to look for
+    lines: list[dict[str, Any]]  # of the ledger
+
+
+def _write_down(batch: list[Closure], *, read: Callable[[], residue.Identifiers], now: datetime) -> _Written:
+    sought = read()
+    field = cast("SealedJSONField", Closure._meta.get_field("traces"))
+    sealed = {closure.pk: rf"\x{field.seal(sought.to_json(closure.member_id or 0)).hex()}" for closure in batch}
     closures = zip(batch, members_of(batch), strict=True)
-    return _Written(sought, json.dumps(kept), ledger.entries(closures, contacts=sought.contacts, now=now))
+    return _Written(sought, sealed, ledger.entries(closures, contacts=sought.contacts, now=now))
 
 
 def _prove(batch: list[Closure], now: datetime) -> None:
@@ -183,9 +186,10 @@ def _kept_of(ids: list[int]) -> residue.Identifiers:
 
 def _finish(ids: list[int], scan: residue.Scan, now: datetime) -> None:
     """Write the receipts of closures whose members are gone, and end them."""
+    write = partial(_receipts, issuer=receipts.Issuer(scan, now=now))
     with connection.cursor() as cursor:
-        for done in overlapped(partial(_receipts, scan=scan, now=now), _for_receipts(ids)):
-            cursor.execute(FINISH, [now, json.dumps(done)])
+        for done in overlapped(write, _for_receipts(ids)):
+            cursor.execute(FINISH, [now, done])
 
 
 def _for_receipts(ids: list[int]) -> Iterator[list[Closure]]:
@@ -194,10 +198,13 @@ def _for_receipts(ids: list[int]) -> Iterator[list[Closure]]:
         yield list(Closure.objects.filter(pk__among=some).only(*READ_FOR_RECEIPT))
 
 
-def _receipts(closures: list[Closure], *, scan: residue.Scan, now: datetime) -> list[dict[str, Any]]:
+def _receipts(closures: list[Closure], *, issuer: receipts.Issuer) -> str:
     for closure in closures:
-        receipts.issue(closure, scan=scan, now=now)
-    return [{"id": closure.pk, **{name: getattr(closure, name) for name in SIGNED}} for closure in closures]
+        issuer.issue(closure)
+    return json.dumps(
+        [{"id": closure.pk, **{name: getattr(closure, name) for name in SIGNED}} for closure in closures],
+        ensure_ascii=False,
+    )
 
 
 WORK: dict[str, Work] = {

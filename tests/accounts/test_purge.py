@@ -116,6 +116,20 @@ def test_a_poisoned_row_blocks_its_owner_and_nobody_else(alice, now):
     assert User.objects.get(pk=alice.pk).email == "alice@example.com"
 
 
+def test_a_row_that_no_model_knows_is_named_by_its_key_and_blocks_its_owner_only(alice, bob, now):
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE stray (member_id bigint REFERENCES accounts_user)")
+        cursor.execute("INSERT INTO stray VALUES (%s)", [alice.pk])
+    for member in (alice, bob):
+        leaving(member, now=now)
+    assert services.purge_due(now=now) == 1
+    blocked = Closure.objects.get(member=alice)
+    assert (blocked.step, blocked.error) == ("rows", "StillPointedAt: stray_member_id_fkey")
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM stray")
+    assert services.purge_due(now=blocked.next_attempt_at) == 1
+
+
 def test_what_keeps_failing_is_shown_as_blocked_and_tried_again_all_the_same(alice, now, caplog):
     leaving(alice, now=now)
     poison(alice)
@@ -393,7 +407,8 @@ def test_a_member_of_the_staff_leaves_and_their_answers_stay_without_them(alice,
 @pytest.mark.parametrize(("days", "stays"), [(-1, True), (1, False)])
 @pytest.mark.parametrize("state", ["done", "withdrawn"])
 def test_what_a_closure_proves_it_proves_for_three_years(alice, now, state, days, stays):
-    ended = now.replace(year=now.year - 3, day=min(now.day, 28)) - timedelta(days=days)
+    day = min(now.day, 28) if now.month == 2 else now.day
+    ended = now.replace(year=now.year - 3, day=day) - timedelta(days=days)
     member = None if state == "done" else alice
     closure = Closure(member=member, state=state, requested_at=ended, due_at=ended, next_attempt_at=ended)
     closure.ended_at = ended

@@ -111,7 +111,7 @@ def test_a_closure_that_was_asked_for_before_rows_were_counted_at_once_tells_of_
 
 def test_of_what_nobody_knows_the_end_the_rule_is_told(now):
     closure = Closure(requested_at=now, tally={"courses.Order": 1})
-    services.receipts.issue(closure, scan=Scan(), now=now)
+    services.receipts.Issuer(Scan(), now=now).issue(closure)
     (kind,) = json.loads(closure.receipt)["kinds"]
     assert kind["until"] == "自交易完成时间起 3 年"
 

@@ -23,8 +23,7 @@ from accounts.services.residue.texts import unescaped_bytes
 LOWER = bytes.maketrans(ascii_uppercase.encode(), ascii_lowercase.encode())
 OF_WORDS = (ascii_letters + digits).encode()
 WORDS = bytes(byte if byte in OF_WORDS else ord(" ") for byte in range(256)).translate(LOWER)
-LAST_OF_UUID = 12
-TELLING = 10  # so many letters of a token are nobody else's: more would take memory and time
+TELLING = 8  # letters; by them begins a UUID with dashes and without, and what is shorter is no word
 # A number or a plain address is of ASCII: whatever else stands within may be left out.
 NOT_OF_CONTACTS = b" \t()[].-" + bytes(range(0x80, 0x100))
 # Beside full-width ones, every letter that ignoring case makes one of ASCII; the last is the sign of Kelvin.
@@ -109,10 +108,7 @@ def _contacts(known: Identifiers) -> Keeps:
 
 def _words(known: Identifiers) -> Keeps:
     """Look for how words begin; those that come before the number of a row are among them, for it costs nothing."""
-    words = {word.replace("-", "").lower().encode() for word, _owner in known.words}
-    # With dashes a UUID is several words, of which the last tells enough.
-    words |= {word[-LAST_OF_UUID:] for word in words if len(word) == 32}
-    beginnings = {b" " + word[:TELLING] for word in words}
+    beginnings = {f" {word[:TELLING].lower()}".encode() for word, _owner in known.words}
     search, ids = _searcher([*beginnings, *PEOPLE]), {pk for pk, _owner in known.ids}
 
     def keeps(reading: Reading) -> bool:
