@@ -128,17 +128,18 @@ def _let_go(
     now: datetime,
 ) -> None:
     """Let closures go on without their members: with what each had, and until when rows of theirs stay."""
-    kept = [
-        {
-            "id": closure.pk,
-            "tally": most_of(closure, had),
-            "held_until": {label: receipts.month_of(end) for label, end in ends[closure.member_id or 0].items()},
-            "traces": sealed[closure.pk],
-        }
-        for closure in batch
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(LET_GO, [now, json.dumps(kept)])
+    for start in range(0, len(batch), WRITTEN_AT_ONCE):
+        kept = [
+            {
+                "id": closure.pk,
+                "tally": most_of(closure, had),
+                "held_until": {label: receipts.month_of(end) for label, end in ends[closure.member_id or 0].items()},
+                "traces": sealed[closure.pk],
+            }
+            for closure in batch[start : start + WRITTEN_AT_ONCE]
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(LET_GO, [now, json.dumps(kept)])
 
 
 class _Written(NamedTuple):
