@@ -5,7 +5,6 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import Message
-from accounts.services.purge import SWEEPS_AT_ONCE
 from consent.turns import at_most, one_at_a_time
 
 
@@ -26,7 +25,7 @@ def deliver_due_mail(**_later: object) -> int:
 
 
 @shared_task
-@at_most(SWEEPS_AT_ONCE)
+@at_most(services.SWEEPS_AT_ONCE)
 def purge_due_accounts(**_later: object) -> int:
     """Purge accounts whose closing is due; safe to run twice, and on several workers."""
     return services.purge_due(now=timezone.now())

@@ -106,6 +106,6 @@ ENTRIES = [
     Entry("purge", 1 / 0.6, lambda *_: purge.against_sql()),
     Entry("purge_without_scan", 1 / 0.8, lambda *_: purge.against_sql_without_scan()),
     Entry("purge_against_orm", 1 / 5, lambda *_: purge.against_orm()),
-    Entry("purge_by_two_workers", 1 / 1.1, lambda *_: purge.of_two_workers()),
+    Entry("purge_by_two_workers", 1 / 1.1, lambda *_: purge.of_sweeps_at_once()),
     Entry("purge_memory", 60, lambda *_: purge.megabytes()),
 ]

@@ -1,7 +1,8 @@
 """How many members a second the purge erases, against the same rows deleted by hand-written SQL in the same run.
 
-The purge runs as it does here every few seconds when many are due: with as many sweeps at once as the clock lets run.
-How much one alone does is measured beside it. The SQL is one connection's, and leaves the keys to PostgreSQL.
+The purge runs as it does when many are due: with as many sweeps at once as the clock lets run, as a role that may let
+triggers rest. What one sweep alone takes is measured beside it. The SQL is one connection's, and leaves the keys to
+PostgreSQL.
 
 `SCALE=1` is ten thousand members who leave a portal of a hundred thousand; the default is a tenth of it.
 """
@@ -23,11 +24,10 @@ from bench.memory import forget_peak, peak
 SCALE = float(os.environ.get("SCALE", "0.1"))
 MEMBERS, LEAVING, ONE_BY_ONE = (max(1, int(SCALE * number)) for number in (100_000, 10_000, 1_000))
 ROUNDS = 3
-SWEEPS_AT_ONCE = 2  # as `accounts.services.purge` says, which cannot be imported before the settings are there
 BATCHES = ("BATCH", "PROVEN")  # as much smaller as the portal is
 
-# Set-based, for just these tables. A closure may only move as the database allows; the first line
-# spares each trigger the error by which it finds out that it is not to be passed over.
+# Set-based, for just these tables. A closure may only move as the database allows; the first line spares each trigger
+# the error by which it finds out that it is not to be passed over.
 FLOOR = [
     "SET LOCAL pgtrigger.ignore = '{}'",
     """
@@ -102,8 +102,8 @@ def against_orm() -> float:
     return _against(_measured().alone, _measured().one_by_one)
 
 
-def of_two_workers() -> float:
-    """Return the time two workers take for the same members, against one."""
+def of_sweeps_at_once() -> float:
+    """Return the time that as many sweeps as may run take for the same members, against one."""
     return _against(_measured().whole, _measured().alone)
 
 
@@ -143,12 +143,16 @@ def _floor(spent: Spent) -> None:
 
 
 def _bare(spent: Spent) -> None:
-    seconds, _memory = _purged_by(SWEEPS_AT_ONCE, without_scan=True)
+    from accounts import services
+
+    seconds, _memory = _purged_by(services.SWEEPS_AT_ONCE, without_scan=True)
     spent.bare.append(seconds / LEAVING)
 
 
 def _whole(spent: Spent) -> None:
-    seconds, memory = _purged_by(SWEEPS_AT_ONCE)
+    from accounts import services
+
+    seconds, memory = _purged_by(services.SWEEPS_AT_ONCE)
     spent.whole.append(seconds / LEAVING)
     spent.megabytes.append(memory)
 

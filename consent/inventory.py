@@ -179,32 +179,41 @@ def erase(*, member_ids: Iterable[int]) -> Counter[str]:
 def carry_out(
     *, member_ids: Iterable[int], before: Mapping[type[models.Model], Callable[[Counted], None]] | None = None
 ) -> dict[int, Counter[str]]:
-    """Do so one statement a model; return for each of these members how many rows of each kind they were told of.
+    """Do so a few statements a model; return for each of these members how many rows of each kind they were told of.
 
-    Some kinds have rules of their own: what has to be done `before` their rows are emptied is told what was counted,
-    when only the members' own rows are left. The keys are left to the caller, and at last to the end of the
-    transaction.
+    What has to be done `before` the rows of a kind that stays are emptied is told what was counted, when of all others
+    only the members' own rows are left. Keys at rows that go may be checked here; the others are left to the caller,
+    and at last to the end of the transaction.
+
+    :raises IntegrityError: when something still points at a row that goes
     """
-    known, first = list(member_ids), before or {}
+    known, special = list(member_ids), before or {}
     ids = Among(known)
     tallies: dict[int, Counter[str]] = {member_id: Counter() for member_id in known}
     *kinds, own = entries()
-    for kind in (*sorted(kinds, key=lambda kind: kind.model in first), own):
+    for kind in (*sorted(kinds, key=lambda kind: kind.model in special), own):
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
-        for member_id, rows in _delete(kind, ids) if kind.deletes and not kind.shown else _count(kind, ids):
+        for member_id, rows in _counted_as_shown(kind, ids):
             tallies[member_id][kind.label] = rows
-        if kind.model in first:
-            first[kind.model](tallies)
-        if kind.deletes and kind.shown:
-            _delete(kind, ids)
-        elif not kind.deletes and not kind.unlinks:  # what is unlinked loses its member with the member's own row
-            _empty(kind, ids)
+        if kind.model in special:
+            special[kind.model](tallies)
+        _carry_out(kind, ids)
     return tallies
 
 
-def _count(entry: Entry, ids: Among) -> list[tuple[int, int]]:
+def _counted_as_shown(entry: Entry, ids: Among) -> list[tuple[int, int]]:
+    """Count what each of these members is told of; where that is all that goes, delete it in the same statement."""
+    if entry.deletes and not entry.shown:
+        return _delete(entry, ids)
     return list(_counted(entry, ids).values_list("of_member", "rows"))
+
+
+def _carry_out(entry: Entry, ids: Among) -> None:
+    if entry.deletes and entry.shown:
+        _delete(entry, ids)
+    elif not entry.deletes and not entry.unlinks:  # what is unlinked loses its member with the member's own row
+        _empty(entry, ids)
 
 
 def _empty(entry: Entry, ids: Among) -> None:
@@ -216,7 +225,7 @@ def _delete(entry: Entry, ids: Among) -> list[tuple[int, int]]:
     """Delete these members' rows, and count each one's in the same go."""
     pointing = pointers(entry.model)
     for pointer in pointing:
-        _let_go(pointer, entry.rows(ids))
+        _point_nowhere(pointer, entry.rows(ids))
     key, further = _way_to_owner(entry)
     table, column, row = map(
         connection.ops.quote_name, (entry.model._meta.db_table, key.column, entry.model._meta.pk.column)
@@ -243,7 +252,7 @@ def _way_to_owner(entry: Entry) -> tuple[Any, str]:
     return entry.model._meta.get_field(first), f"{further}__pk" if further else "pk"
 
 
-def _let_go(pointer: models.ForeignKey[Any, Any], gone: QuerySet[Any]) -> None:
+def _point_nowhere(pointer: models.ForeignKey[Any, Any], gone: QuerySet[Any]) -> None:
     """Empty what still points at rows that go: a link, another member's answer to one of them."""
     pointing = pointer.model._base_manager.filter(**{f"{pointer.name}__in": gone.values("pk")})
     if pointer.model._meta.auto_created:

@@ -5,9 +5,11 @@ a member, hardly any of them in use: asking so took more than half of the time o
 for all rows and all keys, after the deletion.
 
 It is as safe. A row is locked by its deletion: whoever adds something that points at it has had the key checked before,
-and is seen, or has it checked afterwards, and is refused. What still points there ends the transaction, as elsewhere.
-That triggers rest for one statement takes a right, `GRANT SET ON PARAMETER session_replication_role`; without it, and
-where a table has triggers of its own or keys that act, PostgreSQL checks row by row.
+and is seen, or has it checked afterwards, and is refused; whoever takes such a thing away is waited for. What still
+points there ends the transaction, as elsewhere. That holds where each statement sees what was written before it (read
+committed), of plain tables without rules or triggers of their own on deleting, of keys that only forbid, and where the
+site may read and lock what points there. It also takes a right, `GRANT SET ON PARAMETER session_replication_role`, for
+triggers rest for that one statement. Where any of this is missing PostgreSQL checks row by row.
 """
 
 from typing import Any
@@ -17,28 +19,34 @@ from django.db import IntegrityError, connection, models, transaction
 from consent.lookups import Among
 
 GRANTABLE_SINCE = (15,)  # https://www.postgresql.org/docs/release/15.0/
-# What may not rest: a trigger of the table's own on deleting, a key that acts, one that points at another column.
 MAY_REST = """
     SELECT current_setting('session_replication_role') = 'origin'
+        AND current_setting('transaction_isolation') = 'read committed'
         AND has_parameter_privilege('session_replication_role', 'SET')
+        AND EXISTS (SELECT FROM pg_class WHERE oid = %(table)s::regclass AND relkind = 'r' AND NOT relhasrules)
         AND NOT EXISTS (
             SELECT FROM pg_trigger
             WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 8 <> 0
         )
         AND NOT EXISTS (
             SELECT FROM pg_constraint JOIN pg_attribute ON attrelid = confrelid AND attname = %(key)s
-            WHERE contype = 'f' AND confrelid = %(table)s::regclass
-                AND (confdeltype NOT IN ('a', 'r') OR confkey <> ARRAY[attnum])
+            WHERE contype = 'f' AND confrelid = %(table)s::regclass AND (
+                confdeltype NOT IN ('a', 'r') OR confkey <> ARRAY[attnum] OR row_security_active(conrelid)
+                OR NOT has_table_privilege(conrelid, 'SELECT') OR NOT has_table_privilege(conrelid, 'UPDATE')
+            )
         )
 """
 # From the catalogue, for a table that no model knows may point there too.
 KEYS = """
-    SELECT quote_literal(conname), conrelid::regclass::text, quote_ident(attname)
-    FROM pg_constraint JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
+    SELECT quote_literal(conname) || '::text', CASE relkind WHEN 'p' THEN '' ELSE 'ONLY ' END || conrelid::regclass,
+        quote_ident(attname)
+    FROM pg_constraint
+    JOIN pg_class ON pg_class.oid = conrelid
+    JOIN pg_attribute ON attrelid = conrelid AND attnum = ANY (conkey)
     WHERE contype = 'f' AND confrelid = %s::regclass AND conparentid = 0
     ORDER BY conname
 """
-POINTS = "(SELECT {name} FROM {table} WHERE {column} = ANY (%(gone)s) LIMIT 1)"
+POINTS = "SELECT key FROM (SELECT {} AS key FROM {} WHERE {} = ANY ($gone) LIMIT 1 FOR KEY SHARE) AS pointing"
 
 
 class StillPointedAt(IntegrityError):
@@ -62,7 +70,8 @@ def delete(model: type[models.Model], statement: str, params: tuple[Any, ...]) -
         told = cursor.fetchall()
         if may_rest:
             cursor.execute("SET LOCAL session_replication_role = origin")
-            _check(cursor, table, Among(key for _whose, _rows, keys in told for key in keys))
+            gone = Among(key for _whose, _rows, keys in told for key in keys)
+            _check(cursor, table, gone)
     return [(whose, rows) for whose, rows, _keys in told]
 
 
@@ -75,9 +84,9 @@ def _may_rest(cursor: Any, table: str, key: str) -> bool:
 
 def _check(cursor: Any, table: str, gone: Among) -> None:
     cursor.execute(KEYS, [table])
-    parts = [POINTS.format(name=name, table=of, column=column) for name, of, column in cursor.fetchall()]
-    if not parts:
+    points = [POINTS.format(*key).replace("%", "%%").replace("$gone", "%(gone)s") for key in cursor.fetchall()]
+    if not points:
         return
-    cursor.execute(" UNION ALL ".join(parts), {"gone": gone.array})
+    cursor.execute(" UNION ALL ".join(points), {"gone": gone.array})
     if found := cursor.fetchone():
         raise StillPointedAt(found[0])

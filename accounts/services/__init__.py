@@ -68,7 +68,7 @@ from accounts.services.messages import (
 )
 from accounts.services.partners import Imported, NotImportable, forget_partner_record, import_records, read_table
 from accounts.services.profile import NameNeedsConsent, hide_name, may_publish_name, profile_of, save_profile
-from accounts.services.purge import purge_due
+from accounts.services.purge import SWEEPS_AT_ONCE, purge_due
 from accounts.services.reapplying import NotErased, Reapplied
 from accounts.services.reapplying import reapply as reapply_erasures
 from accounts.services.receipts import read as read_receipt
@@ -103,6 +103,7 @@ __all__ = [
     "MAY_DECIDE",
     "PROMISE",
     "REMIND_BEFORE",
+    "SWEEPS_AT_ONCE",
     "WEIXIN",
     "AlreadyApproved",
     "AlreadyClosing",

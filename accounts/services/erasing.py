@@ -28,7 +28,6 @@ from consent import inventory
 from consent.lookups import Among
 
 WRITTEN_AT_ONCE = 500
-Before = Callable[[inventory.Counted], None]
 end_sessions = delete_sessions_about
 clear_caches = drop_cached_sessions_about
 
@@ -69,10 +68,14 @@ def keep_traces(members: Iterable[User]) -> None:
     Closure.objects.bulk_update(closures, ["traces"], batch_size=WRITTEN_AT_ONCE)
 
 
-def erase(members: Iterable[User], *, before_closures: Before | None = None) -> dict[int, Counter[str]]:
-    """Erase every row of these members; count what each of them had. The caller checks the keys.
+def erase(
+    members: Iterable[User], *, before_closures: Callable[[inventory.Counted], None] | None = None
+) -> dict[int, Counter[str]]:
+    """Erase every row of these members; count what each of them had. The caller checks the keys that are left.
 
     What is done `before_closures` are emptied is told what was counted.
+
+    :raises IntegrityError: when something still points at a row that goes
     """
     ids = [member.pk for member in members]
     drop_proposals(member_ids=ids)

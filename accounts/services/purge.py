@@ -29,7 +29,7 @@ from accounts.services.steps import WORK, go_on, members_of
 from consent.keys import StillPointedAt
 from consent.lookups import Among
 
-SWEEPS_AT_ONCE = 2  # the clock begins one every few seconds; more would keep the workers from all else
+SWEEPS_AT_ONCE = 2  # the clock begins one every ten seconds; more would keep the workers from all else
 BATCH = 5000
 PROVEN = 10_000  # by one search
 LEASE = timedelta(minutes=10)  # longer than a small batch of calls that all time out

@@ -57,7 +57,7 @@ class Issuer:
         self.scan = scan
         self.signed_with, private = next(iter(settings.RECEIPT_KEYS.items()))
         self.key = _key_of(private)
-        self.own_month = {Closure._meta.label: month_of(Closure.PersonalData.until.ends(now))}
+        self.months = {Closure._meta.label: month_of(Closure.PersonalData.until.ends(now))}
         self.searched = {"tables": scan.tables, "columns": scan.columns, "files": scan.files, "keys": scan.keys}
         self.alike = {
             "format": FORMAT,
@@ -91,7 +91,7 @@ class Issuer:
 
     def _kinds_of(self, closure: Closure) -> Iterator[dict[str, str]]:
         """Say of each kind that the member had how many rows there were, and how long at most those stay that do."""
-        months = closure.held_until | self.own_month
+        months = closure.held_until | self.months
         for label, kind in _kinds().items():
             if rows := closure.tally.get(label):
                 said = {**kind, "rows": _coarse(rows)}

@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
 
-# One statement each, whatever the number of closures.
+# One statement for hundreds of closures.
 COUNT = """
     UPDATE accounts_closure AS closure SET tally = counted.tally
     FROM jsonb_to_recordset(%s::jsonb) AS counted (id bigint, tally jsonb) WHERE closure.id = counted.id
@@ -86,10 +86,10 @@ def _uncounted(batch: list[Closure]) -> dict[int, Counter[str]]:
 
 def _remove_files(batch: list[Closure], _now: datetime) -> None:
     removed = erasing.remove_files(members_of(batch))
-    _count(batch, {member_id: Counter({FILES: files}) for member_id, files in removed.items()})
+    _count(batch, {member_id: {FILES: files} for member_id, files in removed.items() if files})
 
 
-def _count(batch: list[Closure], had: Mapping[int, Counter[str]]) -> None:
+def _count(batch: list[Closure], had: inventory.Counted) -> None:
     """Write down what is about to go, of those who have any of it."""
     counted = [closure for closure in batch if closure.member_id in had]
     for closure in counted:
@@ -187,7 +187,7 @@ def _kept_of(ids: list[int]) -> residue.Identifiers:
 
 def _finish(ids: list[int], scan: residue.Scan, now: datetime) -> None:
     """Write the receipts of closures whose members are gone, and end them."""
-    write = partial(_receipts, issuer=receipts.Issuer(scan, now=now))
+    write = partial(_written_receipts, issuer=receipts.Issuer(scan, now=now))
     with connection.cursor() as cursor:
         for done in overlapped(write, _for_receipts(ids)):
             cursor.execute(FINISH, [now, done])
@@ -199,7 +199,8 @@ def _for_receipts(ids: list[int]) -> Iterator[list[Closure]]:
         yield list(Closure.objects.filter(pk__among=some).only(*READ_FOR_RECEIPT))
 
 
-def _receipts(closures: list[Closure], *, issuer: receipts.Issuer) -> str:
+def _written_receipts(closures: list[Closure], *, issuer: receipts.Issuer) -> str:
+    """Issue their receipts; return what the statement needs of them, as JSON."""
     for closure in closures:
         issuer.issue(closure)
     return json.dumps(

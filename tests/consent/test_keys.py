@@ -5,12 +5,13 @@ import time
 from threading import Event, Thread
 
 import pytest
-from django.db import IntegrityError, connection, connections, transaction
+from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
 from accounts.models import User, Visit
 from consent import inventory, keys
 from tests.factories import make_member
 
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
 BY_ID = (
     "WITH gone AS (DELETE FROM accounts_user WHERE id = ANY(%s) RETURNING id)"
     " SELECT id, count(*), array_agg(id) FROM gone GROUP BY id"
@@ -26,11 +27,11 @@ def stray():
 
 
 @pytest.fixture
-def without_the_right():
+def plain_role():
     """A role that may do anything here but let triggers rest."""
     role = f"plain_{secrets.token_hex(4)}"
-    _do(f"CREATE ROLE {role}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}", f"SET ROLE {role}")
-    yield
+    _do(f"CREATE ROLE {role}", f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}")
+    yield role
     _do("RESET ROLE", f"DROP OWNED BY {role}", f"DROP ROLE {role}")
 
 
@@ -68,24 +69,93 @@ def test_what_a_table_that_no_model_knows_still_points_at_does_not_go(db, stray)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_the_right_postgresql_checks_and_finds_the_same(stray, without_the_right):
+def test_without_the_right_postgresql_checks_and_finds_the_same(stray, plain_role):
     alice, bob = make_member(), make_member()
-    _do(f"INSERT INTO stray VALUES ({alice.pk})")
+    _do(f"INSERT INTO stray VALUES ({alice.pk})", f"SET ROLE {plain_role}")
     with pytest.raises(IntegrityError, match="stray_member_id_fkey") as told:
         delete(alice, bob)
     assert not isinstance(told.value, keys.StillPointedAt)
     assert delete(bob) == [(bob.pk, 1)]
     assert list(User.objects.all()) == [alice]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_right_can_be_granted(stray, plain_role):
+    alice = make_member()
+    _do(
+        f"GRANT SET ON PARAMETER session_replication_role TO {plain_role}",
+        f"INSERT INTO stray VALUES ({alice.pk})",
+        f"SET ROLE {plain_role}",
+    )
+    with pytest.raises(keys.StillPointedAt):
+        delete(alice)
     _do("DELETE FROM stray")
+    assert delete(alice) == [(alice.pk, 1)]
+
+
+def never_rests(*members: User) -> None:
+    """Prove that PostgreSQL does the checking itself."""
+    with pytest.raises(IntegrityError) as told:
+        delete(*members)
+    assert not isinstance(told.value, keys.StillPointedAt)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_the_site_may_not_read_is_checked_by_postgresql(stray, plain_role):
+    alice = make_member()
+    _do(
+        f"GRANT SET ON PARAMETER session_replication_role TO {plain_role}",
+        f"INSERT INTO stray VALUES ({alice.pk})",
+        f"REVOKE ALL ON stray FROM {plain_role}",
+        f"SET ROLE {plain_role}",
+    )
+    never_rests(alice)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["subject uuid REFERENCES accounts_user (subject)", "a bigint REFERENCES accounts_user ON DELETE RESTRICT"],
+)
+def test_a_key_at_another_column_and_one_that_refuses_at_once_are_kept(db, key):
+    alice = make_member()
+    _do(
+        f"CREATE TABLE other ({key})",
+        f"INSERT INTO other SELECT {key.split()[0]} FROM (SELECT id AS a, subject FROM"
+        f" accounts_user WHERE id = {alice.pk}) AS one",
+    )
+    with pytest.raises(IntegrityError, match="other_"):
+        delete(alice)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_where_a_statement_does_not_see_what_others_wrote_postgresql_checks(stray):
+    alice = make_member()
+    _do(f"INSERT INTO stray VALUES ({alice.pk})")
+    _do("SET default_transaction_isolation = 'repeatable read'")
+    never_rests(alice)
+    _do("RESET default_transaction_isolation")
+
+
+def test_a_deletion_that_fails_leaves_no_trigger_at_rest(db):
+    with pytest.raises(ProgrammingError), transaction.atomic():
+        keys.delete(User, BY_ID.replace("accounts_user", "nothing"), ([1],))
+    assert _ask("SHOW session_replication_role") == "origin"
+
+
+def test_whatever_a_key_is_called_it_is_checked(db):
+    _do('CREATE TABLE "odd %s" ("of %(gone)s" bigint CONSTRAINT "it\'s 100%" REFERENCES accounts_user)')
+    alice = make_member()
+    with connection.cursor() as cursor:
+        cursor.execute(f'INSERT INTO "odd %s" VALUES ({alice.pk})')
+    with pytest.raises(keys.StillPointedAt, match="it's 100%"):
+        delete(alice)
 
 
 def test_an_older_postgresql_is_not_asked_for_what_it_does_not_have(db, monkeypatch, stray):
     monkeypatch.setattr(keys, "GRANTABLE_SINCE", (9999,))
     alice = make_member()
     _do(f"INSERT INTO stray VALUES ({alice.pk})")
-    with pytest.raises(IntegrityError) as told:
-        delete(alice)
-    assert not isinstance(told.value, keys.StillPointedAt)
+    never_rests(alice)
 
 
 def test_a_key_that_acts_still_does(db):
@@ -130,7 +200,7 @@ def in_a_thread(work) -> tuple[Thread, list[Exception]]:
         finally:
             connections.close_all()
 
-    thread = Thread(target=run)
+    thread = Thread(target=run, daemon=True)
     thread.start()
     return thread, failed
 
@@ -143,7 +213,7 @@ def test_what_somebody_was_adding_meanwhile_is_waited_for_and_seen():
         visit_of(alice)
         connection.check_constraints()  # as at the end of a transaction
         is_there.set()
-        time.sleep(1)
+        time.sleep(0.3)
 
     thread, failed = in_a_thread(add)
     assert is_there.wait(10)
@@ -152,6 +222,23 @@ def test_what_somebody_was_adding_meanwhile_is_waited_for_and_seen():
     thread.join()
     assert not failed
     assert Visit.objects.get().member == alice
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_takes_away_what_points_there_is_waited_for():
+    alice, is_gone = make_member(), Event()
+    visit = visit_of(alice)
+
+    def take_away() -> None:
+        visit.delete()
+        is_gone.set()
+        time.sleep(0.3)
+
+    thread, failed = in_a_thread(take_away)
+    assert is_gone.wait(10)
+    assert delete(alice) == [(alice.pk, 1)]
+    thread.join()
+    assert not failed
 
 
 @pytest.mark.django_db(transaction=True)
@@ -178,7 +265,7 @@ def test_whoever_adds_something_during_the_deletion_waits_and_is_refused():
     with transaction.atomic():
         delete(alice)
         thread, failed = in_a_thread(lambda: visit_of(alice))
-        while _ask("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0 and thread.is_alive():
+        while not _ask(WAITING) and thread.is_alive():
             time.sleep(0.01)
         assert thread.is_alive()
     thread.join()

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from django.core.signing import BadSignature
 from django_cryptography.utils.crypto import InvalidToken
@@ -42,7 +42,8 @@ def blocks(table: Table, boundary: bytes) -> Generator[bytes]:
     What our keys open is read apart, only where there is any.
     """
     if table.plain:
-        yield from filter(None, read_bytes(_select_pages(table, boundary)))
+        with closing(read_bytes(_select_pages(table, boundary))) as said:
+            yield from filter(None, said)
     if table.sealed:
         yield from _opened(table, boundary)
 

@@ -17,13 +17,14 @@ from urllib.parse import unquote_to_bytes
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from accounts.services.residue.identifiers import Identifiers, Pairs
-from accounts.services.residue.spellings import Literals, forms_of
+from accounts.services.residue.spellings import FEWEST_DIGITS, Literals, forms_of
 from accounts.services.residue.texts import unescaped_bytes
 
 LOWER = bytes.maketrans(ascii_uppercase.encode(), ascii_lowercase.encode())
 OF_WORDS = (ascii_letters + digits).encode()
 WORDS = bytes(byte if byte in OF_WORDS else ord(" ") for byte in range(256)).translate(LOWER)
-TELLING = 8  # letters; by them begins a UUID with dashes and without, and what is shorter is no word
+TELLING = 10  # so many letters of a token are nobody else's: more would take memory and time
+OF_UUID, FIRST_OF_UUID = 32, 8  # letters: with dashes or without, a UUID begins with the same eight
 # A number or a plain address is of ASCII: whatever else stands within may be left out.
 NOT_OF_CONTACTS = b" \t()[].-" + bytes(range(0x80, 0x100))
 # Beside full-width ones, every letter that ignoring case makes one of ASCII; the last is the sign of Kelvin.
@@ -96,7 +97,7 @@ class Sieve:
 
 def _contacts(known: Identifiers) -> Keeps:
     """Look for numbers, then for addresses: of what all have a letter in common the library passes over the rest."""
-    numbers = _searcher(forms_of(number)[0].encode() for number, _owner in known.numbers)
+    numbers = _searcher(_shortest(number).encode() for number, _owner in known.numbers)
     addresses = _searcher(to.encode().translate(LOWER, NOT_OF_CONTACTS) for to, _owner in known.addresses)
 
     def keeps(reading: Reading) -> bool:
@@ -106,9 +107,15 @@ def _contacts(known: Identifiers) -> Keeps:
     return keeps
 
 
+def _shortest(number: str) -> str:
+    """Return what all forms of a number have in them; nothing if none of them is long enough to be found."""
+    forms = forms_of(number)
+    return forms[0] if max(map(len, forms)) >= FEWEST_DIGITS else ""
+
+
 def _words(known: Identifiers) -> Keeps:
     """Look for how words begin; those that come before the number of a row are among them, for it costs nothing."""
-    beginnings = {f" {word[:TELLING].lower()}".encode() for word, _owner in known.words}
+    beginnings = {f" {_beginning(word)}".encode() for word, _owner in known.words}
     search, ids = _searcher([*beginnings, *PEOPLE]), {pk for pk, _owner in known.ids}
 
     def keeps(reading: Reading) -> bool:
@@ -119,6 +126,11 @@ def _words(known: Identifiers) -> Keeps:
         return bool(tells) and any(int(said[1]) in ids for said in OF_MEMBER.finditer(reading.lower))
 
     return keeps
+
+
+def _beginning(word: str) -> str:
+    letters = word.replace("-", "").lower()
+    return letters[: FIRST_OF_UUID if len(letters) == OF_UUID else TELLING]
 
 
 def _literals(literals: Pairs) -> Keeps:

@@ -1,6 +1,7 @@
 """The tables of the database, ours or not, and how everything is read that stands in one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -122,14 +123,18 @@ def read(query: sql.Composed, params: list[Any], at_once: int) -> Iterator[list[
             yield rows
 
 
-def read_bytes(query: sql.Composed) -> Iterator[bytes | None]:
+def read_bytes(query: sql.Composed) -> Generator[bytes | None]:
     """Read one value of bytes after another while the database already computes the next ones.
 
-    Django's cursors would have them written as text, twice as long; those of the server wait to be asked for each.
+    Until it is read to its end or closed, nothing else may be asked of this connection: it would wait for ever. To
+    close it early cancels the statement, and with it the transaction. Django's cursors would have the bytes written as
+    text, twice as long; those of the server wait to be asked for each.
     """
     connection.ensure_connection()
-    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
-        yield from (value for (value,) in cursor.stream(query, binary=True))
+    reader = Cursor(connection.connection)
+    with connection.wrap_database_errors, reader, closing(reader.stream(query, binary=True)) as rows:
+        for (value,) in rows:
+            yield value
 
 
 def select(table: Table, *, only: bool = False) -> sql.Composed:
