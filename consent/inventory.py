@@ -190,8 +190,7 @@ def carry_out(
     known, special = list(member_ids), before or {}
     ids = Among(known)
     tallies: dict[int, Counter[str]] = {member_id: Counter() for member_id in known}
-    *kinds, own = entries()
-    for kind in (*sorted(kinds, key=lambda kind: kind.model in special), own):
+    for kind in sorted(entries(), key=lambda kind: (kind.owner == "pk", kind.model in special)):
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
         for member_id, rows in _counted_as_shown(kind, ids):

@@ -16,13 +16,14 @@ from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts import services
 from accounts.models import Alert, Closure, Profile, ResidueFinding, User
 from accounts.services import residue
-from accounts.services.residue import caches, files, tables
+from accounts.services.residue import blocks as blocks_of
+from accounts.services.residue import caches, database, files, tables
 from accounts.services.residue.blocks import blocks, new_boundary
 from accounts.services.residue.texts import among, encoded
 from consent.models import Acceptance
@@ -258,6 +259,16 @@ def test_what_was_kept_of_each_member_finds_the_same_when_they_are_gone(lin):
     assert residue.Identifiers().to_json(lin.pk) == {"contacts": [], "tokens": [], "names": [], "ids": []}
 
 
+def test_a_sieve_passes_over_what_only_begins_on_the_same_day_and_what_is_no_number():
+    token, uuid = "20261101220089998888", "5d20f9c6-1407-4123-8282-1e4b8a8f7f22"
+    known = residue.Identifiers(tokens=[(token, 7), (uuid, 7)], contacts=[("Canary72", 7), ("+29022158", 7)])
+    sieve = residue.Traces(known).sieve
+    for found in (token, uuid, uuid.replace("-", "").upper(), "+290-22158"):
+        assert sieve.keeps(found.encode())
+    for other in ("20261101000012345678", "5d20f9c7-1407-4123-8282-1e4b8a8f7f22", "72"):
+        assert not sieve.keeps(other.encode())
+
+
 def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
     """Each of its simpler spellings is of texts that a finder would find something in, made up by chance."""
     others = [make_member(email=f"{local}@example.com", name=name) for local, name in ODD.items()]
@@ -305,8 +316,8 @@ def test_a_sieve_keeps_whatever_is_found_in_a_text_of_any_pieces(lin):
     pieces = [*contacts, *tokens, *ids, *gaps, *letters]
     pieces += [spelled for piece in pieces for spelled in (piece.upper(), wide(piece))]
     chance = random.Random(5)
-    texts = ["".join(chance.choices(pieces, k=chance.randrange(1, 7))) for _ in range(20_000)]
-    texts += [_respelled(chance.choice(contacts + tokens), chance) for _ in range(20_000)]
+    texts = ["".join(chance.choices(pieces, k=chance.randrange(1, 7))) for _ in range(20000)]
+    texts += [_respelled(chance.choice(contacts + tokens), chance) for _ in range(20000)]
     found = {i for find in (*traces.finders, traces.names) for i, _owners in among(texts, find)}
     assert 10_000 < len(found) < len(texts)
     assert found <= {i for i, text in enumerate(texts) if traces.sieve.keeps(encoded([text]), named=True)}
@@ -596,3 +607,61 @@ def test_a_scan_tells_how_much_it_has_searched(lin):
     cache.set("b", 1)
     scan = residue.search(residue.Traces([lin]))
     assert (scan.files, scan.keys > 0, scan.tables > 30, scan.columns > scan.tables) == (1, True, True, True)
+
+
+# ── A search that fails in the middle ──
+
+
+@pytest.fixture
+def long_table(monkeypatch):
+    """A table of many blocks, as if there were no other."""
+    monkeypatch.setattr(database, "tables", lambda: [table for table in tables.tables() if table.name == "long"])
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE long AS SELECT repeat('x', 1000) AS said FROM generate_series(1, 20000)")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE long")
+
+
+def failing_at(block: int, monkeypatch) -> None:
+    sift, sifted = database._sifted, []
+
+    def fail(*args, **kwargs):
+        sifted.append(args)
+        if len(sifted) == block:
+            raise ZeroDivisionError
+        return sift(*args, **kwargs)
+
+    monkeypatch.setattr(database, "_sifted", fail)
+
+
+def test_when_the_sieve_fails_in_the_middle_of_a_table_the_transaction_ends_and_the_connection_is_free(
+    lin, long_table, monkeypatch
+):
+    failing_at(3, monkeypatch)
+    with pytest.raises(residue.Unsearchable, match="ZeroDivisionError"), transaction.atomic():
+        residue.search(residue.Traces([lin]), rows_only=True)
+    assert User.objects.get() == lin
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_of_a_transaction_too(lin, long_table, monkeypatch):
+    failing_at(3, monkeypatch)
+    with pytest.raises(residue.Unsearchable, match="ZeroDivisionError"):
+        residue.search(residue.Traces([lin]), rows_only=True)
+    assert User.objects.get() == lin
+
+
+def test_when_the_database_gives_up_in_the_middle_of_a_table_the_search_says_so(lin, long_table, monkeypatch):
+    traces, read_bytes = residue.Traces([lin]), blocks_of.read_bytes
+
+    def slow(query):
+        said = read_bytes(query)
+        yield next(said)
+        connection.connection.cancel_safe()
+        yield from said
+
+    monkeypatch.setattr(blocks_of, "read_bytes", slow)
+    with pytest.raises(residue.Unsearchable, match="OperationalError"), transaction.atomic():
+        residue.search(traces, rows_only=True)
+    assert User.objects.get() == lin

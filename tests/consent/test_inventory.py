@@ -282,6 +282,28 @@ def test_each_members_rows_are_counted_as_they_are_carried_out_whatever_way_lead
     assert not Known.objects.exists()
 
 
+def test_before_a_kind_is_emptied_all_others_are_counted_and_gone(tables, alice, bob):
+    class Proof(Specimen):
+        member = member_key(null=True)
+        PersonalData = promises(on_close={"member": None}, kept={"id"})
+
+    class Note(Specimen):
+        member = member_key()
+        PersonalData = promises()
+
+    tables(Proof, Note)
+    for kind in (Proof, Note, Note):
+        kind.objects.create(member=alice)
+    told = []
+
+    def before(had):
+        told.append((had[alice.pk].copy(), had[bob.pk].copy(), Note.objects.count(), Proof.objects.get().member))
+
+    inventory.carry_out(member_ids=[alice.pk, bob.pk], before={Proof: before})
+    assert told == [({"consent.Note": 2, "consent.Proof": 1}, {}, 0, alice)]
+    assert Proof.objects.get().member is None
+
+
 def test_a_term_is_told_from_the_date_it_runs_from(tables):
     class Book(Specimen):
         member = member_key(null=True)

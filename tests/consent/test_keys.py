@@ -2,11 +2,13 @@
 
 import secrets
 import time
+from datetime import timedelta
 from threading import Event, Thread
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection, connections, transaction
 
+from accounts import services
 from accounts.models import User, Visit
 from consent import inventory, keys
 from tests.factories import make_member
@@ -91,6 +93,20 @@ def test_the_right_can_be_granted(stray, plain_role):
         delete(alice)
     _do("DELETE FROM stray")
     assert delete(alice) == [(alice.pk, 1)]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_granted", [False, True])
+def test_members_leave_a_site_whose_role_owns_nothing(documents, now, plain_role, is_granted):
+    closure = services.close_account(member=make_member(), now=now - timedelta(days=8))
+    _do(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {plain_role}")
+    if is_granted:
+        _do(f"GRANT SET ON PARAMETER session_replication_role TO {plain_role}")
+    _do(f"SET ROLE {plain_role}")
+    assert services.purge_due(now=now) == 1
+    closure.refresh_from_db()
+    assert closure.receipt
+    assert not User.objects.exists()
 
 
 def never_rests(*members: User) -> None:
