@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import Any, cast
 
 from django.apps import apps
 from django.db import connection, models
@@ -131,10 +131,10 @@ def read_bytes(query: sql.Composed) -> Generator[bytes | None]:
     text, twice as long; those of the server wait to be asked for each.
     """
     connection.ensure_connection()
-    reader = Cursor(connection.connection)
-    with connection.wrap_database_errors, reader, closing(reader.stream(query, binary=True)) as rows:
-        for (value,) in rows:
-            yield value
+    with connection.wrap_database_errors, Cursor(connection.connection) as cursor:
+        rows = cast("Generator[tuple[bytes | None]]", cursor.stream(query, binary=True))  # what is left open locks it
+        with closing(rows):
+            yield from (value for (value,) in rows)
 
 
 def select(table: Table, *, only: bool = False) -> sql.Composed:
