@@ -70,8 +70,8 @@ def delete(model: type[models.Model], statement: str, params: tuple[Any, ...]) -
         told = cursor.fetchall()
         if may_rest:
             cursor.execute("SET LOCAL session_replication_role = origin")
-            gone = Among(key for _whose, _rows, keys in told for key in keys)
-            _check(cursor, table, gone)
+        if may_rest and told:
+            _check(cursor, table, Among(key for _whose, _rows, keys in told for key in keys))
     return [(whose, rows) for whose, rows, _keys in told]
 
 

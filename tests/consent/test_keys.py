@@ -43,6 +43,12 @@ def _do(*statements: str) -> None:
             cursor.execute(statement)
 
 
+def _become(role: str, *, may_let_rest: bool = True) -> None:
+    if may_let_rest:
+        _do(f"GRANT SET ON PARAMETER session_replication_role TO {role}")
+    _do(f"SET ROLE {role}")
+
+
 def _ask(question: str) -> object:
     with connection.cursor() as cursor:
         cursor.execute(question)
@@ -73,7 +79,8 @@ def test_what_a_table_that_no_model_knows_still_points_at_does_not_go(db, stray)
 @pytest.mark.django_db(transaction=True)
 def test_without_the_right_postgresql_checks_and_finds_the_same(stray, plain_role):
     alice, bob = make_member(), make_member()
-    _do(f"INSERT INTO stray VALUES ({alice.pk})", f"SET ROLE {plain_role}")
+    _do(f"INSERT INTO stray VALUES ({alice.pk})")
+    _become(plain_role, may_let_rest=False)
     with pytest.raises(IntegrityError, match="stray_member_id_fkey") as told:
         delete(alice, bob)
     assert not isinstance(told.value, keys.StillPointedAt)
@@ -84,11 +91,8 @@ def test_without_the_right_postgresql_checks_and_finds_the_same(stray, plain_rol
 @pytest.mark.django_db(transaction=True)
 def test_the_right_can_be_granted(stray, plain_role):
     alice = make_member()
-    _do(
-        f"GRANT SET ON PARAMETER session_replication_role TO {plain_role}",
-        f"INSERT INTO stray VALUES ({alice.pk})",
-        f"SET ROLE {plain_role}",
-    )
+    _do(f"INSERT INTO stray VALUES ({alice.pk})")
+    _become(plain_role)
     with pytest.raises(keys.StillPointedAt):
         delete(alice)
     _do("DELETE FROM stray")
@@ -100,9 +104,7 @@ def test_the_right_can_be_granted(stray, plain_role):
 def test_members_leave_a_site_whose_role_owns_nothing(documents, now, plain_role, is_granted):
     closure = services.close_account(member=make_member(), now=now - timedelta(days=8))
     _do(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {plain_role}")
-    if is_granted:
-        _do(f"GRANT SET ON PARAMETER session_replication_role TO {plain_role}")
-    _do(f"SET ROLE {plain_role}")
+    _become(plain_role, may_let_rest=is_granted)
     assert services.purge_due(now=now) == 1
     closure.refresh_from_db()
     assert closure.receipt
@@ -119,12 +121,8 @@ def never_rests(*members: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_the_site_may_not_read_is_checked_by_postgresql(stray, plain_role):
     alice = make_member()
-    _do(
-        f"GRANT SET ON PARAMETER session_replication_role TO {plain_role}",
-        f"INSERT INTO stray VALUES ({alice.pk})",
-        f"REVOKE ALL ON stray FROM {plain_role}",
-        f"SET ROLE {plain_role}",
-    )
+    _do(f"INSERT INTO stray VALUES ({alice.pk})", f"REVOKE ALL ON stray FROM {plain_role}")
+    _become(plain_role)
     never_rests(alice)
 
 
