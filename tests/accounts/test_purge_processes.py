@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from accounts import services, tasks
 from accounts.models import Closure, Erasure, User
-from accounts.services import ledger, purge, receipts
+from accounts.services import erasing, ledger, purge, receipts
 from tests import canaries
 from tests.factories import make_member
 from tests.workers import Workers, wait_until
@@ -43,7 +43,7 @@ def brought_to(closure: Closure, step: str) -> Closure:
     if step == Closure.Step.PROOF:
         with mock.patch("accounts.services.residue.search", side_effect=OSError):
             services.purge_due(now=timezone.now())
-        ours.update(attempts=0)
+        ours.update(attempts=0, next_attempt_at=timezone.now())
     elif step:
         ours.update(state="running", step=step)
     return closure
@@ -64,12 +64,25 @@ def locked(table: str, mode: str):
         holder.rollback()
 
 
-def waiting_for_a_lock() -> int:
+def waiting_for_a_lock() -> list[str]:
+    """Return the statements that wait."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            "SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
-        return cursor.fetchone()[0]
+        return [query for (query,) in cursor.fetchall()]
+
+
+# What a step comes to when it has begun and is not over; whoever erases has removed files and emptied caches by then.
+IN_THE_MIDDLE_OF = {
+    "": ("accounts_closure", "SHARE"),
+    "sessions": ("django_session", "ACCESS EXCLUSIVE"),
+    "release": ("courses_order", "ACCESS EXCLUSIVE"),
+    "files": ("accounts_visit", "ACCESS EXCLUSIVE"),
+    "caches": ("accounts_visit", "ACCESS EXCLUSIVE"),
+    "rows": ("accounts_visit", "ACCESS EXCLUSIVE"),
+    "proof": ("accounts_visit", "ACCESS EXCLUSIVE"),
+}
 
 
 @pytest.mark.parametrize("step", ["", *Closure.Step.values])
@@ -77,13 +90,15 @@ def test_a_worker_killed_in_the_middle_leaves_nothing_half_done(step, workers, a
     canaries.upload(alice, "照片")
     closure = brought_to(leaving(alice), step)
     there = {bob} if step == Closure.Step.PROOF else {alice, bob}
-    # Every step ends with writing down the next; only release waits outside of a transaction, for the channel.
-    hold = ("courses_order", "ACCESS EXCLUSIVE") if step == "release" else ("accounts_closure", "SHARE")
-    with locked(*hold):
+    table, mode = IN_THE_MIDDLE_OF[step]
+    with locked(table, mode):
         victim = workers.start()
         workers.ask(PURGE)
         wait_until(waiting_for_a_lock)
+        (statement,) = waiting_for_a_lock()
         workers.kill(victim)
+    assert table in statement
+    assert erasing.directory_of(alice).exists() is (step in ("", "sessions", "release", "caches", "rows"))
     wait_until(lambda: not waiting_for_a_lock())
     assert Closure.objects.get(pk=closure.pk).step == step
     assert set(User.objects.all()) == there
