@@ -193,7 +193,7 @@ def carry_out(
     for kind in sorted(entries(), key=lambda kind: (kind.owner == "pk", kind.model in special)):
         for actor in sorted(kind.actors):
             kind.model._base_manager.filter(**{f"{actor}__pk__among": ids}).update(**{actor: None})
-        for member_id, rows in _counted_as_shown(kind, ids):
+        for member_id, rows in _count_or_delete(kind, ids):
             tallies[member_id][kind.label] = rows
         if kind.model in special:
             special[kind.model](tallies)
@@ -201,7 +201,7 @@ def carry_out(
     return tallies
 
 
-def _counted_as_shown(entry: Entry, ids: Among) -> list[tuple[int, int]]:
+def _count_or_delete(entry: Entry, ids: Among) -> list[tuple[int, int]]:
     """Count what each of these members is told of; where that is all that goes, delete it in the same statement."""
     if entry.deletes and not entry.shown:
         return _delete(entry, ids)

@@ -23,7 +23,11 @@ MAY_REST = """
     SELECT current_setting('session_replication_role') = 'origin'
         AND current_setting('transaction_isolation') = 'read committed'
         AND has_parameter_privilege('session_replication_role', 'SET')
-        AND EXISTS (SELECT FROM pg_class WHERE oid = %(table)s::regclass AND relkind = 'r' AND NOT relhasrules)
+        AND EXISTS (
+            SELECT FROM pg_class
+            WHERE oid = %(table)s::regclass AND relkind = 'r'
+                AND NOT relhasrules AND NOT relispartition AND NOT relhassubclass
+        )
         AND NOT EXISTS (
             SELECT FROM pg_trigger
             WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgenabled <> 'D' AND tgtype & 8 <> 0

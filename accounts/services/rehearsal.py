@@ -44,15 +44,16 @@ def _due(now: datetime) -> ClosureQuerySet:
 
 
 def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
-    """Rehearse a batch; when it fails, each of it alone, as the purge does."""
+    """Rehearse a batch; when it fails, each half of it, as the purge does."""
     try:
         tallies, waiting = _erase_and_undo(ids, now)
     except Exception as error:
         if len(ids) == 1:
             done.failures.append((ids[0], kind_of(error)))
             return
-        for pk in ids:
-            _rehearse([pk], now, done)
+        middle = len(ids) // 2
+        for half in (ids[:middle], ids[middle:]):
+            _rehearse(half, now, done)
     else:
         done.failures += [(pk, f"还提到：{shown(places)}") for pk, places in waiting.items()]
         proven = [tally for pk, tally in tallies.items() if pk not in waiting]

@@ -34,13 +34,15 @@ def test_who_buys_complains_exports_and_pays_while_they_go_goes_whole(_round, al
     payment, course, now = make_payment(make_order(member=alice)), make_course(), timezone.now()
     accounts.request_export(member=alice, now=now)
     closure = leaving(alice)
-    in_parallel(
+    told = in_parallel(
         lambda: accounts.purge_due(now=now),
         lambda: services.place_order(member=alice, course=course, now=now),
         lambda: attach_pictures(make_case(member=alice)),
         lambda: accounts.build_due_exports(now=now),
         lambda: services.settle(channel="alipay", trade=paid(payment), now=now),
     )
+    assert isinstance(told[0], int), "the purge itself refuses nothing"
+    assert not [one for one in told if isinstance(one, TypeError | AttributeError | NameError | LookupError)]
     for _ in range(50):
         accounts.purge_due(now=timezone.now())
         if is_done(closure):
