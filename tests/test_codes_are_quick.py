@@ -55,4 +55,4 @@ def test_a_sweep_that_hangs_is_not_begun_again_and_leaves_room_for_others(worker
         wait_until(waiting_for_a_lock)
         workers.ask("config.tasks.heartbeat")
         wait_until(lambda: cache.get(PULSE))
-        assert waiting_for_a_lock() == 1
+        assert len(waiting_for_a_lock()) == 1
