@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from celery import current_app
 from django.conf import settings
 from django.db import connection
 from kombu import Connection
+
+from config.celery import app
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 30) -> None:
@@ -65,7 +66,7 @@ class Workers:
     def ask(self, task: str) -> None:
         """Send a task as the beat would."""
         with Connection(self.broker) as wire:
-            current_app.send_task(task, connection=wire)
+            app.send_task(task, connection=wire)
 
     def kill(self, worker: subprocess.Popen[bytes]) -> None:
         """Kill a worker and its children, as the kernel does when memory is short."""
