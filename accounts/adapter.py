@@ -119,8 +119,8 @@ class AccountAdapter(DefaultAccountAdapter):
         self._send_sms(phone, "code", text, params={"code": code}, member=user)
 
     def send_account_already_exists_sms(self, phone: str) -> None:
-        if until := services.excluded_until(contact=phone):
-            self._send_sms(phone, "notice", services.may_not_join(until))
+        if refusal := services.refusal_of(phone):
+            self._send_sms(phone, "notice", refusal.text, params={"subject": refusal.subject})
             return
         text = "您的手机号已有账号，请直接登录；忘记密码可用短信验证码登录。不是您本人操作请忽略。"
         self._send_sms(phone, "taken", text, member=User.objects.with_proven_phone(phone))
@@ -144,16 +144,15 @@ class AccountAdapter(DefaultAccountAdapter):
     # Mail
 
     def send_account_already_exists_mail(self, email: str) -> None:
-        until = services.excluded_until(contact=email)
-        if until is None:
+        refusal = services.refusal_of(email)
+        if refusal is None:
             super().send_account_already_exists_mail(email)
             return
-        subject, mail = self.format_email_subject("现在不能注册"), Message.Channel.MAIL
         services.send_message(
-            channel=mail,
+            channel=Message.Channel.MAIL,
             to=email,
-            subject=subject,
-            body=services.may_not_join(until),
+            subject=self.format_email_subject(refusal.subject),
+            body=refusal.text,
             valid_for=CODE_VALID,
             now=timezone.now(),
         )

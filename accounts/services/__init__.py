@@ -33,6 +33,7 @@ from accounts.services.disclosing import (
     propose_disclosure,
 )
 from accounts.services.disclosing import says_who as discloses_who
+from accounts.services.erasing import files_of
 from accounts.services.exporting import (
     AlreadyExporting,
     TooManyExports,
@@ -72,6 +73,7 @@ from accounts.services.purge import SWEEPS_AT_ONCE, purge_due
 from accounts.services.reapplying import NotErased, Reapplied
 from accounts.services.reapplying import reapply as reapply_erasures
 from accounts.services.receipts import read as read_receipt
+from accounts.services.refusing import refusal_of
 from accounts.services.registration import (
     JUST_JOINED,
     drop_unproven_claims,
@@ -165,6 +167,7 @@ __all__ = [
     "ensure_member",
     "excluded_until",
     "failed_kinds",
+    "files_of",
     "forget_partner_record",
     "hide_name",
     "hold_contact",
@@ -193,6 +196,7 @@ __all__ = [
     "read_table",
     "reapply_erasures",
     "rebuild_ledger",
+    "refusal_of",
     "register",
     "rehearse_purge",
     "remove_avatar",

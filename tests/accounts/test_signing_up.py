@@ -9,7 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Message, User
+from accounts import services
+from accounts.models import Closure, Message, User
 from consent.models import Acceptance, Document, Evidence
 from tests.factories import last_code, last_message, make_member, make_phone_member
 
@@ -247,6 +248,55 @@ def test_the_owner_of_a_taken_address_hears_of_it_and_no_account_is_made(client)
     sign_up(client, by="email")
     assert "已有账号" in last_message("doctor@example.com").body
     assert User.objects.count() == 1
+
+
+CONTACTS = {"phone": PHONE, "email": "doctor@example.com"}
+
+
+def leaving(by: str) -> tuple[User, str]:
+    """Let whoever has this contact close their account eight days ago."""
+    contact = CONTACTS[by]
+    member = make_phone_member(phone=contact) if by == "phone" else make_member(email=contact)
+    if by == "email":
+        EmailAddress.objects.create(user=member, email=contact, verified=True, primary=True)
+    services.close_account(member=member, now=timezone.now() - timedelta(days=8))
+    return member, contact
+
+
+def proven(client, by: str, contact: str):
+    """Sign up and enter the code."""
+    page = sign_up(client, by=by).url
+    answer = client.post(page, {"code": last_code(contact), "action": "verify"})
+    assert answer["Location"] == "/me/"
+
+
+@pytest.mark.parametrize("by", CONTACTS)
+def test_who_signs_up_while_leaving_hears_that_signing_in_takes_it_back(client, clock, by):
+    member, contact = leaving(by)
+    shown = sign_up(client, by=by)
+    assert shown.status_code == 302
+    told = last_message(contact)
+    assert "您的账号正在注销" in (told.subject or str(told.params))
+    assert "登录就能撤回" in told.body
+    assert list(User.objects.all()) == [member]
+    Closure.objects.update(state="running", step="rows")
+    clock.shift(timedelta(minutes=2))
+    sign_up(Client(), by=by)
+    assert "已经不能撤回" in last_message(contact).body
+    assert "登录就能撤回" not in last_message(contact).body
+
+
+@pytest.mark.parametrize("by", CONTACTS)
+def test_who_has_gone_may_sign_up_anew_with_the_same_contact(client, by):
+    member, contact = leaving(by)
+    assert services.purge_due(now=timezone.now()) == 1
+    proven(client, by, contact)
+    anew = User.objects.get()
+    assert anew.pk != member.pk
+    assert anew.subject != member.subject
+    assert (anew.phone if by == "phone" else anew.email) == contact
+    assert not anew.is_closing
+    assert Closure.objects.get().state == "done"
 
 
 def test_a_taken_number_costs_as_many_password_hashes_as_a_free_one(client, monkeypatch):
