@@ -529,18 +529,21 @@ def client(request):
 
 MESSAGE = json.dumps({"body": base64.b64encode(json.dumps([[f"你{MAIL}"], {}]).encode()).decode(), "headers": {}})
 KEEP = {
-    "key": lambda client: client.set(f"{WORD}:{HOME}", 1),
-    "string": lambda client: client.set(WORD, HOME),
-    "list": lambda client: client.rpush(WORD, *["x"] * 450, HOME),
+    "name of a list": lambda client: client.rpush(f"{WORD}:{HOME}", 1),
     "hash": lambda client: client.hset(WORD, "x", MAIL),
     "name in a hash": lambda client: client.hset(WORD, MAIL, "x"),
     "set": lambda client: client.sadd(WORD, MAIL),
     "sorted set": lambda client: client.zadd(WORD, {MAIL: 1}),
     "stream": lambda client: client.xadd(WORD, {"a": MAIL}),
+    "message being worked on": lambda client: client.hset(WORD, "1", json.dumps([json.loads(MESSAGE), "", ""])),
+}
+
+
+CACHED = {
+    "key": lambda client: client.set(f"{WORD}:{HOME}", 1),
+    "string": lambda client: client.set(WORD, HOME),
     "json": lambda client: client.set(WORD, json.dumps({"电话": f"号码{HOME}"})),
     "pickle": lambda client: client.set(WORD, pickle.dumps({"said": f"{HOME}{'字' * 13}"})),
-    "message": lambda client: client.lpush(WORD, MESSAGE),
-    "message being worked on": lambda client: client.hset(WORD, "1", json.dumps([json.loads(MESSAGE), "", ""])),
 }
 
 
@@ -551,11 +554,36 @@ def test_every_kind_of_value_is_searched(lin, client, kind):
     caches.search(traces, scan := residue.Scan())
     assert scan.found[lin.pk] == {client.place: 1}
     assert scan.keys
+    assert client.keys(f"*{WORD}*")
 
 
-def test_a_value_in_redis_keeps_a_closure_from_being_done(lin, goes):
+@pytest.mark.parametrize("kind", CACHED)
+def test_what_is_cached_is_thrown_away_where_it_is_found(lin, client, kind):
+    CACHED[kind](client)
+    client.set(f"{WORD}:other", "13900139000")
+    caches.search(residue.Traces([lin]), scan := residue.Scan())
+    assert not scan.found
+    assert client.keys(f"*{WORD}*") == [f"{WORD}:other".encode()]
+
+
+def test_a_message_that_waits_is_thrown_away_and_the_others_of_its_queue_stay_in_their_order(lin, client):
+    others = [str(n) for n in range(450)]
+    client.rpush(WORD, *others[:150], MESSAGE, HOME, *others[150:], MESSAGE)
+    caches.search(residue.Traces([lin]), scan := residue.Scan())
+    assert not scan.found
+    assert [said.decode() for said in client.lrange(WORD, 0, -1)] == others
+
+
+def test_a_message_in_hand_keeps_a_closure_from_being_done(lin, goes):
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        client.hset(WORD, "1", MESSAGE)
+        goes("redis.broker", lambda: client.delete(WORD))
+
+
+def test_a_closure_is_done_although_a_cache_still_had_something(lin, now):
     cache.set("late", {"to": MAIL})
-    goes("redis.cache", lambda: cache.delete("late"))
+    assert purge(now).state == "done"
+    assert cache.get("late") is None
 
 
 def test_a_redis_that_does_not_answer_lets_everybody_wait(lin, now, monkeypatch):

@@ -1,11 +1,15 @@
-"""Searching Redis, cache and broker: every key and every value, read as bytes."""
+"""Searching Redis, cache and broker: every key and every value, read as bytes.
+
+What can be thrown away is: a cache may lose a value at any time, and a message in a queue is only a hint that some row
+may be due. What is left, such as a message that a worker has in hand, is a finding like any other.
+"""
 
 import base64
 import binascii
 import pickletools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import redis
 from django.conf import settings
@@ -49,22 +53,52 @@ def _batches(client: Any) -> Iterator[list[bytes]]:
             yield keys
 
 
+class _Kept(NamedTuple):
+    """One value of a key, or its name; and what kind of key it is."""
+
+    key: bytes
+    kind: bytes
+    value: bytes
+
+    def __repr__(self) -> str:
+        return "<_Kept>"
+
+    def drop(self, client: Any) -> bool:
+        """Throw it away, if that can be done; tell whether it was."""
+        if self.kind == b"string":
+            client.unlink(self.key)
+        elif self.kind == b"list" and self.value is not self.key:
+            client.lrem(self.key, 0, self.value)
+        else:
+            return False
+        return True
+
+
 def _search(client: Any, keys: list[bytes], place: str, traces: Traces, scan: Scan) -> None:
-    found: dict[bytes, set[int]] = {}
+    found: dict[_Kept, set[int]] = {}
     named: dict[bytes, set[int]] = {}
     for said in _grouped(_said(client, keys)):
-        of, texts = [key for key, _text in said], [text for _key, text in said]
+        kept, texts = [kept for kept, _text in said], [text for _kept, text in said]
         for i, owners in traces.found_among(texts):
-            found.setdefault(of[i], set()).update(owners)
+            found.setdefault(kept[i], set()).update(owners)
         for i, owners in traces.names_among(texts):
-            named.setdefault(of[i], set()).update(owners)
-    for whose in found.values():
+            named.setdefault(kept[i].key, set()).update(owners)
+    for whose in _left_of(found, client).values():
         scan.note(whose, place)
     for whose in named.values():
         scan.note_names(whose, place)
 
 
-def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[bytes, str]]:
+def _left_of(found: Mapping[_Kept, set[int]], client: Any) -> dict[bytes, set[int]]:
+    """Throw away what can be, once all is read: a list is shorter then. Return whose the keys are that are left."""
+    left: dict[bytes, set[int]] = {}
+    for kept, owners in found.items():
+        if not kept.drop(client):
+            left.setdefault(kept.key, set()).update(owners)
+    return left
+
+
+def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[_Kept, str]]:
     """Read every text that a key or its value can be read as."""
     pipeline = client.pipeline(transaction=False)
     for key in keys:
@@ -72,11 +106,11 @@ def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[bytes, str]]:
     for key, kind in zip(keys, pipeline.execute(), strict=True):
         for value in (key, *READ.get(kind, _as_dumped)(client, key)):
             for text in readings(value):
-                yield key, text
+                yield _Kept(key, kind, value), text
 
 
-def _grouped(said: Iterable[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
-    group: list[tuple[bytes, str]] = []
+def _grouped(said: Iterable[tuple[_Kept, str]]) -> Iterator[list[tuple[_Kept, str]]]:
+    group: list[tuple[_Kept, str]] = []
     for one in said:
         group.append(one)
         if len(group) >= AT_ONCE:
