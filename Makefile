@@ -36,8 +36,8 @@ lint: $(INSTALLED) ## 代码、类型、模板、导入方向、迁移
 	$(PY) manage.py check --fail-level WARNING
 	$(PY) -m tests.production manage.py check --deploy --fail-level WARNING
 
-bench: $(INSTALLED) ## 页面的开销与底线之比（ONLY=名字 只跑一项；SCALE=1 让 purge 用十万会员）
-	@$(PY) -m bench $(ONLY)
+bench: $(INSTALLED) ## 页面的开销与底线之比（ONLY=名字 只跑一项；ONLY=purge 用十万会员，十来分钟）
+	@SCALE=$(or $(SCALE),$(if $(filter purge,$(ONLY)),1,0.1)) $(PY) -m bench $(ONLY)
 
 clean: ## 删掉虚拟环境与演示数据，从头开始
 	@$(FIND_PYTHON); $$python -m config.embedded.cleaning

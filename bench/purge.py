@@ -4,7 +4,8 @@ The purge runs as it does when many are due: with as many sweeps at once as the 
 triggers rest. What one sweep alone takes is measured beside it. The SQL is one connection's, and leaves the keys to
 PostgreSQL.
 
-`SCALE=1` is ten thousand members who leave a portal of a hundred thousand; the default is a tenth of it.
+`SCALE=1`, which `make bench ONLY=purge` asks for, is ten thousand members who leave a portal of a hundred thousand;
+among all the others it is measured with a tenth of them.
 """
 
 import os
@@ -240,7 +241,7 @@ def _worker(start: Any, told: Any, without_scan: bool) -> None:
     patches = [mock.patch.object(purge, "LONGEST_SWEEP", 3600)]
     patches += [mock.patch.object(purge, name, max(1, int(getattr(purge, name) * SCALE))) for name in BATCHES]
     if without_scan:
-        patches += [mock.patch.object(steps, "_kept_of", return_value=residue.Identifiers())]
+        patches += [mock.patch.object(steps, "kept_of", return_value=residue.Identifiers())]
         patches += [mock.patch.object(steps.residue, "search", return_value=residue.Scan())]
         patches += [mock.patch.object(steps.receipts.Issuer, "issue")]
     with ExitStack() as stack:

@@ -93,7 +93,7 @@ def forget(members: Iterable[User], sought: residue.Identifiers) -> None:
     remove_files(members)
 
 
-def rehearse_forgetting(sought: residue.Identifiers) -> None:
+def rehearse_forgetting(_members: Iterable[User], sought: residue.Identifiers) -> None:
     """Do so in the database alone, which a transaction can undo."""
     _delete_unowned(sought)
     forget_last_stored_sessions(residue.Traces(sought))

@@ -1,18 +1,18 @@
-"""Rehearsing the purge: the same erasing and the same scan, on the real rows, and then all of it is undone."""
+"""Rehearsing the purge: the same steps and the same search, on the real rows, and then all of it is undone."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import Closure
 from accounts.models.closure import UNDER_WAY, ClosureQuerySet
-from accounts.services import erasing
-from accounts.services.purge import BATCH, kind_of
-from accounts.services.residue import Identifiers, Places, Traces, search, shown
-from accounts.services.steps import members_of, most_of
+from accounts.services import erasing, residue, steps
+from accounts.services.purge import BATCH, READ, kind_of
+from accounts.services.residue import Places, shown
 from consent.expiry import briefly
+from consent.lookups import Among
 
 State, Step = Closure.State, Closure.Step
 
@@ -64,23 +64,14 @@ def _rehearse(ids: list[int], now: datetime, done: Rehearsal) -> None:
 def _erase_and_undo(ids: list[int], now: datetime) -> tuple[dict[int, Counter[str]], dict[int, Places]]:
     """Erase a batch and search for it; return what each had, and the places somebody would have to decide about."""
     with briefly():
-        batch = list(_due(now).filter(pk__in=ids).claimed_with_members().select_related("member"))
-        owners = {closure.member_id: closure.pk for closure in batch}
-        _bring_to_last_step(list(owners.values()), now)
-        members = members_of(batch)
-        sought = Identifiers.of(members)
-        erasing.end_sessions(members)
-        had = erasing.erase(members)
-        connection.check_constraints()
-        erasing.rehearse_forgetting(sought)
-        tallies = {closure.pk: Counter(most_of(closure, had)) for closure in batch}
-        scan = search(Traces(sought), rows_only=True)
+        due = _due(now).filter(pk__among=Among(ids)).claimed_with_members()
+        batch = list(due.select_related("member").only(*READ))
+        closures = Closure.objects.filter(pk__among=Among(closure.pk for closure in batch))
+        closures.cooling().update(state=State.RUNNING, step=Step.SESSIONS)
+        steps.leave(batch, now)
+        steps.erase(batch, now, forget=erasing.rehearse_forgetting)
+        tallies = {pk: Counter(tally) for pk, tally in closures.values_list("pk", "tally")}
+        known = steps.kept_of(list(tallies))
+        scan = residue.search(residue.Traces(known, erased=dict.fromkeys(tallies, now)), rows_only=True)
         transaction.set_rollback(True)
-    return tallies, {owners[member_id]: places for member_id, places in scan.beyond({}).items()}
-
-
-def _bring_to_last_step(ids: list[int], now: datetime) -> None:
-    """Let these closures have come as far as the erasing, the way the database allows."""
-    ours = Closure.objects.filter(pk__in=ids)
-    ours.filter(state=State.COOLING).update(state=State.RUNNING, step=Step.ROWS)
-    ours.exclude(state=State.VERIFYING).update(state=State.VERIFYING, step=Step.PROOF, erased_at=now)
+    return tallies, scan.beyond({})

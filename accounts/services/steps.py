@@ -27,6 +27,7 @@ READ_FOR_RECEIPT = ("number", "requested_at", "erased_at", "tally", "held_until"
 log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 Work = Callable[[list[Closure], datetime], None]
+Forget = Callable[[list[User], residue.Identifiers], None]
 
 # One statement for hundreds of closures.
 COUNT = """
@@ -70,7 +71,7 @@ def _rows_of(batch: list[Closure]) -> ClosureQuerySet:
     return Closure.objects.filter(pk__among=Among(closure.pk for closure in batch))
 
 
-def _leave(batch: list[Closure], _now: datetime) -> None:
+def leave(batch: list[Closure], _now: datetime) -> None:
     """End their sessions; from here on rows go, so what the last step looks for is kept now."""
     members = members_of(batch)
     _count(batch, _uncounted(batch))
@@ -104,10 +105,11 @@ def _clear_caches(batch: list[Closure], _now: datetime) -> None:
     erasing.clear_caches(members_of(batch))
 
 
-def _erase(batch: list[Closure], now: datetime) -> None:
+def erase(batch: list[Closure], now: datetime, *, forget: Forget = erasing.forget) -> None:
     """Erase these members; what remains of each is a closure that names nobody and, sealed, what to look for.
 
-    From here on nothing holds up the deletion any more: only the receipt waits for what the search finds.
+    From here on nothing holds up the deletion any more: only the receipt waits for what the search finds. A rehearsal
+    may `forget` no more than what it can undo.
     """
     members = members_of(batch)
     ends = last_ends(member_ids=[member.pk for member in members])
@@ -117,7 +119,7 @@ def _erase(batch: list[Closure], now: datetime) -> None:
         connection.check_constraints()
     written = writing.result()
     ledger.record(written.lines)
-    erasing.forget(members, written.sought)
+    forget(members, written.sought)
 
 
 def _let_go(
@@ -162,7 +164,7 @@ def _prove(batch: list[Closure], now: datetime) -> None:
     """Search for whoever of these has been erased; write the receipts of all of whom nothing is left."""
     ids = [closure.pk for closure in batch]
     Closure.objects.filter(pk__among=Among(ids), state=State.BLOCKED).update(state=State.VERIFYING)
-    known = _kept_of(ids)
+    known = kept_of(ids)
     owners = dict(known.ids)
     forget_sessions_of(owners)
     scan = residue.search(residue.Traces(known, erased={closure.pk: closure.erased_at or now for closure in batch}))
@@ -179,7 +181,7 @@ def _prove(batch: list[Closure], now: datetime) -> None:
     log.info("closure.proven", closures=len(clean), waiting=len(batch) - len(clean))
 
 
-def _kept_of(ids: list[int]) -> residue.Identifiers:
+def kept_of(ids: list[int]) -> residue.Identifiers:
     """Open what was kept of each closure, a few at a time."""
     kept = Closure.objects.filter(pk__among=Among(ids)).values_list("pk", "traces")
     return residue.Identifiers.kept((pk, traces or {}) for pk, traces in kept.iterator(WRITTEN_AT_ONCE))
@@ -210,9 +212,9 @@ def _written_receipts(closures: list[Closure], *, issuer: receipts.Issuer) -> st
 
 
 WORK: dict[str, Work] = {
-    Step.SESSIONS: _leave,
+    Step.SESSIONS: leave,
     Step.FILES: _remove_files,
     Step.CACHES: _clear_caches,
-    Step.ROWS: _erase,
+    Step.ROWS: erase,
     Step.PROOF: _prove,
 }
