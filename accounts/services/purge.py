@@ -51,10 +51,11 @@ State, Step = Closure.State, Closure.Step
 def purge_due(*, now: datetime) -> int:
     """Purge closures whose day has come, as far as they go; return how many are done.
 
-    A sweep ends after a minute whatever is left, so that `now` stays true and a worker can be stopped; and before the
-    next batch when somebody pauses it.
+    A sweep ends after a minute whatever is left, so that a worker can be stopped; and before the next batch when
+    somebody pauses it. Each batch is done at its own moment, which the receipts tell.
     """
-    end = monotonic() + LONGEST_SWEEP
+    begun = monotonic()
+    end = begun + LONGEST_SWEEP
     while _goes_on(end) and _begin(now):
         pass
     if _goes_on(end):
@@ -63,7 +64,7 @@ def purge_due(*, now: datetime) -> int:
     for step in Step:
         until = min(end, monotonic() + LONGEST_RELEASE) if step == Step.RELEASE else end
         carry = _release if step == Step.RELEASE else partial(_carry, step)
-        while _goes_on(until) and (ids := carry(now, until=until)):
+        while _goes_on(until) and (ids := carry(now + timedelta(seconds=monotonic() - begun), until=until)):
             proven += ids if step == Step.PROOF else []
     return Closure.objects.filter(pk__among=Among(proven), state=State.DONE).count()
 

@@ -12,7 +12,9 @@ from accounts import services, tasks
 from accounts.models import Closure, Erasure
 from accounts.models.erasure import hash_of_subject
 from accounts.models.message import hash_of_destination
-from accounts.services import erasing, ledger
+from accounts.services import erasing, ledger, steps
+from accounts.services.ledger import writing
+from tests.factories import make_member
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +57,16 @@ def test_an_erasure_is_appended_once_and_says_nothing_of_anybody(alice, bob, now
     assert [oct(files(settings)[0].parent.stat().st_mode)[-3:]] == ["700"]
 
 
+def test_all_that_waits_is_written_in_one_go(now, settings, monkeypatch):
+    monkeypatch.setattr(writing, "AT_ONCE", 2)
+    leave(*[make_member() for _ in range(5)], now=now)
+    assert tasks.write_ledger() == 5
+    assert [line["sequence"] for line in told(settings)] == [1, 2, 3, 4, 5]
+    leave(make_member(), now=now)
+    assert tasks.write_ledger() == 1
+    assert differs(now) == (set(), set(), [])
+
+
 def test_an_erasure_that_is_rolled_back_leaves_no_row_and_no_line(alice, now, settings, monkeypatch):
     services.close_account(member=alice, now=now)
     services.delete_now(member=alice, now=now)
@@ -62,7 +74,8 @@ def test_an_erasure_that_is_rolled_back_leaves_no_row_and_no_line(alice, now, se
     def fail(*_args):
         raise OSError("disk")
 
-    monkeypatch.setattr(erasing, "forget", fail)  # after its line was written
+    monkeypatch.setattr(erasing, "remove_files", fail)  # after its line was written
+    monkeypatch.setitem(steps.WORK, "files", lambda _batch, _now: None)
     assert services.purge_due(now=now) == 0
     assert not Erasure.objects.exists()
     assert tasks.write_ledger() == 0

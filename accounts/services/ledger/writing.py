@@ -1,6 +1,6 @@
 """Writing down what the ledger does not have yet, and what it has lost."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Closure, Erasure
 from accounts.services.ledger import files
-from accounts.services.ledger.comparing import Comparison, compare
+from accounts.services.ledger.comparing import compare
 from accounts.services.ledger.files import LedgerDamaged
 from accounts.services.ledger.line import Key, Line
 from accounts.services.ledger.rows import note_lines_of_receipts
@@ -44,15 +44,22 @@ def write() -> int:
 
 
 def _write() -> int:
-    pending = list(Erasure.objects.unwritten().order_by("pk")[:AT_ONCE])
-    if not pending and files.signature() == _Seen.signature:
+    """Compare once, then append until nothing waits: what a sweep erases is not to wait for as many beats."""
+    if not _pending() and files.signature() == _Seen.signature:
         return 0
     found = compare(now=timezone.now())
     if found.damage:
         raise LedgerDamaged("；".join(found.damage))
-    written = _write_again(found.lost) + _write_new(pending, found)
+    written, last = _write_again(found.lost), found.last
+    while pending := _pending():
+        fresh = _write_new(pending, found.places, last)
+        written, last = written + fresh, last + fresh
     _Seen.signature = files.signature()
     return written
+
+
+def _pending() -> list[Erasure]:
+    return list(Erasure.objects.unwritten().order_by("pk")[:AT_ONCE])
 
 
 def _write_again(lost: set[Key]) -> int:
@@ -69,13 +76,13 @@ def _write_again(lost: set[Key]) -> int:
 
 
 @transaction.atomic
-def _write_new(pending: list[Erasure], found: Comparison) -> int:
+def _write_new(pending: list[Erasure], places: Mapping[Key, int], last: int) -> int:
     """Append lines; a receipt that is being issued at this moment is waited for, or noted in a line of its own."""
     list(Erasure.objects.select_for_update().filter(pk__among=Among(row.pk for row in pending)).order_by("pk"))
-    last, fresh, placed = found.last, [], []
+    fresh, placed = [], []
     for row in pending:
         # A line of its own already: the database died after the file was written, or was restored and caught up.
-        row.sequence = found.places.get((row.kind, row.number))
+        row.sequence = places.get((row.kind, row.number))
         if row.sequence is None:
             row.sequence = last = last + 1
             fresh.append(row)
