@@ -6,8 +6,6 @@ seconds is the promise.
 """
 
 import re
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -414,8 +412,7 @@ def clockwork(house):
     """A real clock and a real worker; the broker is behind its door."""
     started = Workers(EMAIL_URL=f"smtp://127.0.0.1:{house.doors['mail'].port}")
     started.start()
-    beat = [sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "warning"]
-    started.started.append(subprocess.Popen(beat, env=started.environment, start_new_session=True))
+    started.start_clock()
     yield started
     started.stop()
     with redis.Redis.from_url(started.broker) as client:

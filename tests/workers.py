@@ -38,6 +38,7 @@ class Workers:
             "DATABASE_URL": database_url(),
             "REDIS_URL": self.broker,
             "MEDIA_ROOT": str(settings.MEDIA_ROOT),
+            "LEDGER_DIR": str(settings.LEDGER_DIR),
             **environment,
         }
         self.started: list[subprocess.Popen[bytes]] = []
@@ -59,9 +60,15 @@ class Workers:
             "warning",
         ]
         quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--hostname", f"w{len(self.started)}@t"]
-        worker = subprocess.Popen([*command, *quiet], env=self.environment, start_new_session=True)
-        self.started.append(worker)
-        return worker
+        return self._run([*command, *quiet])
+
+    def start_clock(self) -> subprocess.Popen[bytes]:
+        return self._run([sys.executable, "-m", "celery", "-A", "config", "beat", "--loglevel", "warning"])
+
+    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(command, env=self.environment, start_new_session=True)
+        self.started.append(process)
+        return process
 
     def ask(self, task: str) -> None:
         """Send a task as the beat would."""

@@ -10,12 +10,14 @@ import psycopg
 import pytest
 import redis
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
 from accounts import services, tasks
 from accounts.models import Closure, Erasure, User
 from accounts.services import erasing, ledger, purge, receipts
+from config.tasks import PULSE
 from tests import canaries
 from tests.factories import make_member
 from tests.workers import Workers, wait_until
@@ -31,6 +33,8 @@ def workers():
     started = Workers()
     yield started
     started.stop()
+    with redis.Redis.from_url(started.broker) as client:
+        client.flushdb()
 
 
 def leaving(member: User) -> Closure:
@@ -152,15 +156,45 @@ def test_workers_at_once_erase_each_member_once_and_give_each_one_receipt(worker
     done = in_parallel(*[lambda: services.purge_due(now=NOW)] * workers)
     assert sum(done) == len(closures)
     assert list(User.objects.all()) == [stays]
+    assert sum(in_parallel(*[services.write_ledger] * workers)) == len(closures)
+    each_went_once(closures)
+
+
+def each_went_once(closures: list[Closure]) -> None:
+    """Prove that each of these has been carried out once, has one receipt, and one line in the ledger."""
     found = list(Closure.objects.filter(state="done", attempts=0))
     assert {closure.number for closure in found} == {closure.number for closure in closures}
     assert {closure.tally["accounts.User"] for closure in found} == {1}
     told = [receipts.read(closure) for closure in found]
     assert {receipt.content["number"] for receipt in told if receipt.is_valid} == {c.number for c in closures}
-    assert sum(in_parallel(*[services.write_ledger] * workers)) == Erasure.objects.count() == len(closures)
-    lines = list(ledger.lines())
-    assert [line.sequence for line in lines] == list(range(1, len(closures) + 1))
-    assert len({line.subject for line in lines}) == len({line.number for line in lines}) == len(closures)
+    lines = [line for line in ledger.lines() if line.kind == Erasure.Kind.ERASED]
+    assert len({line.subject for line in lines}) == len({line.number for line in lines}) == len(lines) == len(closures)
+    assert {line.number for line in lines} == {closure.number for closure in closures}
+
+
+@pytest.mark.parametrize("number", [2, 4])
+def test_two_clocks_and_several_worker_processes_erase_each_of_a_thousand_once(workers, number):
+    closures, stays = many_leaving(1000), make_member()
+    for _ in range(number):
+        workers.start()
+    clocks = [workers.start_clock() for _ in range(2)]
+    wait_until(lambda: not Closure.objects.live().exists(), seconds=60)
+    wait_until(lambda: not Erasure.objects.unwritten().exists())
+    assert [clock.poll() for clock in clocks] == [None, None]
+    each_went_once(closures)
+    assert list(User.objects.all()) == [stays]
+
+
+def test_when_the_clock_that_leads_is_killed_the_other_goes_on(workers, alice):
+    workers.start()
+    leader = workers.start_clock()
+    wait_until(lambda: cache.get(PULSE))
+    workers.start_clock()
+    workers.kill(leader)
+    cache.delete(PULSE)
+    closure = leaving(alice)
+    wait_until(lambda: is_done(closure), seconds=60)
+    assert cache.get(PULSE)
 
 
 def test_the_clocks_own_task_is_carried_out_by_two_at_once_and_by_no_third(monkeypatch):
