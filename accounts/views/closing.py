@@ -66,6 +66,7 @@ def _what_becomes_of(member: User) -> dict[str, Any]:
         "export": Export.objects.of_member(member).current(timezone.now()).order_by("-requested_at", "-pk").first(),
         "deleted": [row for row in rows if row[0].deletes],
         "kept": [row for row in rows if not row[0].deletes],
+        "files": services.files_of(member),
         "consequences": consequences(member),
         "days": settings.CLOSURE_COOLING_DAYS,
         "promise": services.PROMISE.days,

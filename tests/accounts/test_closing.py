@@ -19,6 +19,7 @@ from accounts import services
 from accounts.closing import Consequence
 from accounts.models import Closure, Export, Message, User
 from courses.models import Order
+from tests import canaries
 from tests.factories import make_case, make_member, make_order, make_paid_order, make_staff
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +72,14 @@ def test_the_page_says_until_when_the_last_row_of_a_kind_stays_when_that_is_know
     assert re.search(r"订单 2 条 自\S+起 3 年，最后一条到 2028年2月28日。", text_of(door.get(CLOSE)))
     make_order(member=alice)  # it is not completed, so nobody knows
     assert re.search(r"订单 3 条 自\S+起 3 年。", text_of(door.get(CLOSE)))
+
+
+def test_the_page_counts_the_files_that_were_uploaded(door, alice, bob):
+    assert "上传的文件" not in text_of(door.get(CLOSE))
+    canaries.upload(bob, "他人")
+    for name in ("照片", "附件"):
+        canaries.upload(alice, name)
+    assert "上传的文件 2 个" in text_of(door.get(CLOSE))
 
 
 def test_the_page_is_true_of_what_stays_for_a_term_and_of_what_stays_for_long(door, documents):

@@ -141,6 +141,16 @@ def test_a_key_at_another_column_and_one_that_refuses_at_once_are_kept(db, key):
         delete(alice)
 
 
+def test_a_key_of_several_columns_is_kept(db):
+    alice = make_member()
+    _do(
+        "ALTER TABLE accounts_user ADD UNIQUE (id, subject)",
+        "CREATE TABLE pair (a bigint, b uuid, FOREIGN KEY (a, b) REFERENCES accounts_user (id, subject))",
+        f"INSERT INTO pair SELECT id, subject FROM accounts_user WHERE id = {alice.pk}",
+    )
+    never_rests(alice)
+
+
 @pytest.mark.django_db(transaction=True)
 def test_where_a_statement_does_not_see_what_others_wrote_postgresql_checks(stray):
     alice = make_member()
