@@ -33,7 +33,8 @@ def _closure_of(contact: str) -> Closure | None:
     """Find the closure under way of the member who owns a contact."""
     if "@" in contact:
         addresses = EmailAddress.objects.filter(email=contact.lower(), verified=True)
-        owner = addresses.values_list("user", flat=True).first()
+        own = User.objects.sealed().filter(email=contact.lower()).values_list("pk", flat=True)
+        owner = addresses.values_list("user", flat=True).first() or own.first()
     else:
         member = User.objects.with_proven_phone(contact)
         owner = member and member.pk

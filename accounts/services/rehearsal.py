@@ -1,4 +1,4 @@
-"""Rehearsing the purge: the same steps and the same search, on the real rows, and then all of it is undone."""
+"""Rehearsing the purge: the same erasing and the same search, on the real rows, and then all of it is undone."""
 
 from collections import Counter
 from dataclasses import dataclass, field

@@ -529,21 +529,18 @@ def client(request):
 
 MESSAGE = json.dumps({"body": base64.b64encode(json.dumps([[f"你{MAIL}"], {}]).encode()).decode(), "headers": {}})
 KEEP = {
-    "name of a list": lambda client: client.rpush(f"{WORD}:{HOME}", 1),
+    "key": lambda client: client.set(f"{WORD}:{HOME}", 1),
+    "string": lambda client: client.set(WORD, HOME),
+    "list": lambda client: client.rpush(WORD, *["x"] * 450, HOME),
     "hash": lambda client: client.hset(WORD, "x", MAIL),
     "name in a hash": lambda client: client.hset(WORD, MAIL, "x"),
     "set": lambda client: client.sadd(WORD, MAIL),
     "sorted set": lambda client: client.zadd(WORD, {MAIL: 1}),
     "stream": lambda client: client.xadd(WORD, {"a": MAIL}),
-    "message being worked on": lambda client: client.hset(WORD, "1", json.dumps([json.loads(MESSAGE), "", ""])),
-}
-
-
-CACHED = {
-    "key": lambda client: client.set(f"{WORD}:{HOME}", 1),
-    "string": lambda client: client.set(WORD, HOME),
     "json": lambda client: client.set(WORD, json.dumps({"电话": f"号码{HOME}"})),
     "pickle": lambda client: client.set(WORD, pickle.dumps({"said": f"{HOME}{'字' * 13}"})),
+    "message": lambda client: client.lpush(WORD, MESSAGE),
+    "message being worked on": lambda client: client.hset(WORD, "1", json.dumps([json.loads(MESSAGE), "", ""])),
 }
 
 
@@ -557,21 +554,15 @@ def test_every_kind_of_value_is_searched(lin, client, kind):
     assert client.keys(f"*{WORD}*")
 
 
-@pytest.mark.parametrize("kind", CACHED)
-def test_what_is_cached_is_thrown_away_where_it_is_found(lin, client, kind):
-    CACHED[kind](client)
-    client.set(f"{WORD}:other", "13900139000")
+@pytest.mark.parametrize("said", [{"to": MAIL}, f"林 巧稚 {HOME}"], ids=["an address", "a name and a number"])
+def test_what_our_own_cache_has_is_thrown_away_and_nothing_beside_it(lin, said):
+    cache.set("late", said)
+    cache.set(f"of:{HOME}", 1)
+    cache.set("other", "13900139000")
     caches.search(residue.Traces([lin]), scan := residue.Scan())
     assert not scan.found
-    assert client.keys(f"*{WORD}*") == [f"{WORD}:other".encode()]
-
-
-def test_a_message_that_waits_is_thrown_away_and_the_others_of_its_queue_stay_in_their_order(lin, client):
-    others = [str(n) for n in range(450)]
-    client.rpush(WORD, *others[:150], MESSAGE, HOME, *others[150:], MESSAGE)
-    caches.search(residue.Traces([lin]), scan := residue.Scan())
-    assert not scan.found
-    assert [said.decode() for said in client.lrange(WORD, 0, -1)] == others
+    assert not scan.names
+    assert [cache.get(key) for key in ("late", f"of:{HOME}", "other")] == [None, None, "13900139000"]
 
 
 def test_a_message_in_hand_keeps_a_closure_from_being_done(lin, goes):

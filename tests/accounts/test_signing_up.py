@@ -257,8 +257,6 @@ def leaving(by: str) -> tuple[User, str]:
     """Let whoever has this contact close their account eight days ago."""
     contact = CONTACTS[by]
     member = make_phone_member(phone=contact) if by == "phone" else make_member(email=contact)
-    if by == "email":
-        EmailAddress.objects.create(user=member, email=contact, verified=True, primary=True)
     services.close_account(member=member, now=timezone.now() - timedelta(days=8))
     return member, contact
 
@@ -284,6 +282,14 @@ def test_who_signs_up_while_leaving_hears_that_signing_in_takes_it_back(client, 
     sign_up(Client(), by=by)
     assert "已经不能撤回" in last_message(contact).body
     assert "登录就能撤回" not in last_message(contact).body
+
+
+def test_a_second_address_of_who_is_leaving_says_so_too(client):
+    member = make_phone_member(phone=PHONE)
+    EmailAddress.objects.create(user=member, email=CONTACTS["email"], verified=True)
+    services.close_account(member=member, now=timezone.now())
+    sign_up(client, by="email")
+    assert "登录就能撤回" in last_message(CONTACTS["email"]).body
 
 
 @pytest.mark.parametrize("by", CONTACTS)

@@ -16,7 +16,7 @@ def search(traces: Traces, *, rows_only: bool = False) -> Scan:
 
     A name is no trace where people speak of themselves or of others: it cannot be told whether it is theirs or a
     namesake's, and whoever is called 王伟 has a right to go. It is one in what we keep of nobody in particular.
-    A value in the cache and a message in a queue are thrown away where they are found, and are no finding then.
+    A value of our own cache is thrown away where it is found, and is no finding then.
 
     :raises redis.RedisError: when Redis does not answer
     :raises Unsearchable: when it fails for any other reason, such as a file that cannot be read

@@ -1,18 +1,20 @@
 """Searching Redis, cache and broker: every key and every value, read as bytes.
 
-What can be thrown away is: a cache may lose a value at any time, and a message in a queue is only a hint that some row
-may be due. What is left, such as a message that a worker has in hand, is a finding like any other.
+What is found in our own cache is thrown away, for a cache may lose a value at any time. Whatever else there is, a
+message in a queue or a value of somebody else's in the same Redis, is a finding like any other.
 """
 
 import base64
 import binascii
 import pickletools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import redis
+import structlog
 from django.conf import settings
+from django.core.cache import cache
 
 from accounts.services.residue.scan import Scan
 from accounts.services.residue.traces import Traces
@@ -22,6 +24,7 @@ CACHE, BROKER = "redis.cache", "redis.broker"
 TIMEOUTS = {"socket_timeout": 5, "socket_connect_timeout": 2}
 BASE64 = re.compile("[0-9A-Za-z+/_-]{16,}")
 DEPTH = 2  # a message in an envelope
+log = structlog.get_logger(__name__)
 
 
 def search(traces: Traces, scan: Scan) -> None:
@@ -39,8 +42,8 @@ def search(traces: Traces, scan: Scan) -> None:
 
 def _databases() -> dict[str, str]:
     """Name the databases by their addresses; what serves as both is searched once."""
-    caches = [cache.get("LOCATION", "") for cache in settings.CACHES.values()]
-    locations = [url for cache in caches for url in ([cache] if isinstance(cache, str) else cache)]
+    told = [said.get("LOCATION", "") for said in settings.CACHES.values()]
+    locations = [url for location in told for url in ([location] if isinstance(location, str) else location)]
     known = {url: CACHE for url in locations if url.startswith(("redis", "unix"))}
     return {settings.REDIS_URL: BROKER, **known}
 
@@ -53,52 +56,33 @@ def _batches(client: Any) -> Iterator[list[bytes]]:
             yield keys
 
 
-class _Kept(NamedTuple):
-    """One value of a key, or its name; and what kind of key it is."""
-
-    key: bytes
-    kind: bytes
-    value: bytes
-
-    def __repr__(self) -> str:
-        return "<_Kept>"
-
-    def drop(self, client: Any) -> bool:
-        """Throw it away, if that can be done; tell whether it was."""
-        if self.kind == b"string":
-            client.unlink(self.key)
-        elif self.kind == b"list" and self.value is not self.key:
-            client.lrem(self.key, 0, self.value)
-        else:
-            return False
-        return True
-
-
 def _search(client: Any, keys: list[bytes], place: str, traces: Traces, scan: Scan) -> None:
-    found: dict[_Kept, set[int]] = {}
+    found: dict[bytes, set[int]] = {}
     named: dict[bytes, set[int]] = {}
     for said in _grouped(_said(client, keys)):
-        kept, texts = [kept for kept, _text in said], [text for _kept, text in said]
+        of, texts = [key for key, _text in said], [text for _key, text in said]
         for i, owners in traces.found_among(texts):
-            found.setdefault(kept[i], set()).update(owners)
+            found.setdefault(of[i], set()).update(owners)
         for i, owners in traces.names_among(texts):
-            named.setdefault(kept[i].key, set()).update(owners)
-    for whose in _left_of(found, client).values():
-        scan.note(whose, place)
-    for whose in named.values():
-        scan.note_names(whose, place)
+            named.setdefault(of[i], set()).update(owners)
+    dropped = _drop(client, found) if place == CACHE else set()
+    for key in found.keys() - dropped:
+        scan.note(found[key], place)
+    for key in named.keys() - dropped:
+        scan.note_names(named[key], place)
 
 
-def _left_of(found: Mapping[_Kept, set[int]], client: Any) -> dict[bytes, set[int]]:
-    """Throw away what can be, once all is read: a list is shorter then. Return whose the keys are that are left."""
-    left: dict[bytes, set[int]] = {}
-    for kept, owners in found.items():
-        if not kept.drop(client):
-            left.setdefault(kept.key, set()).update(owners)
-    return left
+def _drop(client: Any, found: Iterable[bytes]) -> set[bytes]:
+    """Throw away what is a value of our own cache; return which keys that were."""
+    ours = cache.make_key("").encode()
+    dropped = {key for key in found if key.startswith(ours) and client.type(key) in (b"string", b"none")}
+    if dropped:
+        client.unlink(*dropped)
+        log.warning("cache.dropped", values=len(dropped))
+    return dropped
 
 
-def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[_Kept, str]]:
+def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[bytes, str]]:
     """Read every text that a key or its value can be read as."""
     pipeline = client.pipeline(transaction=False)
     for key in keys:
@@ -106,11 +90,11 @@ def _said(client: Any, keys: list[bytes]) -> Iterator[tuple[_Kept, str]]:
     for key, kind in zip(keys, pipeline.execute(), strict=True):
         for value in (key, *READ.get(kind, _as_dumped)(client, key)):
             for text in readings(value):
-                yield _Kept(key, kind, value), text
+                yield key, text
 
 
-def _grouped(said: Iterable[tuple[_Kept, str]]) -> Iterator[list[tuple[_Kept, str]]]:
-    group: list[tuple[_Kept, str]] = []
+def _grouped(said: Iterable[tuple[bytes, str]]) -> Iterator[list[tuple[bytes, str]]]:
+    group: list[tuple[bytes, str]] = []
     for one in said:
         group.append(one)
         if len(group) >= AT_ONCE:
