@@ -119,11 +119,12 @@ class AccountAdapter(DefaultAccountAdapter):
         self._send_sms(phone, "code", text, params={"code": code}, member=user)
 
     def send_account_already_exists_sms(self, phone: str) -> None:
-        if refusal := services.refusal_of(phone):
-            self._send_sms(phone, "notice", refusal.text, params={"subject": refusal.subject})
+        refusal, member = services.refusal_of(phone), User.objects.with_proven_phone(phone)
+        if refusal:
+            self._send_sms(phone, "notice", refusal.text, params={"subject": refusal.subject}, member=member)
             return
         text = "您的手机号已有账号，请直接登录；忘记密码可用短信验证码登录。不是您本人操作请忽略。"
-        self._send_sms(phone, "taken", text, member=User.objects.with_proven_phone(phone))
+        self._send_sms(phone, "taken", text, member=member)
 
     def send_unknown_account_sms(self, phone: str, **_: Any) -> None:
         self._send_sms(phone, "unknown", "您的手机号还没有账号，请先注册。不是您本人操作请忽略。")
@@ -147,15 +148,8 @@ class AccountAdapter(DefaultAccountAdapter):
         refusal = services.refusal_of(email)
         if refusal is None:
             super().send_account_already_exists_mail(email)
-            return
-        services.send_message(
-            channel=Message.Channel.MAIL,
-            to=email,
-            subject=self.format_email_subject(refusal.subject),
-            body=refusal.text,
-            valid_for=CODE_VALID,
-            now=timezone.now(),
-        )
+        else:
+            self.send_mail("account/email/no_new_account", email, {"refusal": refusal})
 
     def format_email_subject(self, subject: str) -> str:
         return f"【{settings.SITE_NAME}】{subject}"

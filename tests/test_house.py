@@ -206,15 +206,23 @@ def sources() -> list[Path]:
     return [path for app in OURS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
 
 
+MAIL = ("_subject.txt", "_message.txt")
+
+
 def test_every_template_is_used():
     python = "\n".join(path.read_text() for path in sources())
     markup = "\n".join(path.read_text() for path in TEMPLATES.rglob("*.html"))
     unused = []
     for path in sorted(p for p in TEMPLATES.rglob("*") if p.is_file()):
         name = path.relative_to(TEMPLATES).as_posix()
-        if not (name in python or name in markup or _belongs_to_a_package(name)):
+        if not (name in python or name in markup or _belongs_to_a_package(name) or _is_a_mails(name, python)):
             unused.append(name)
     assert unused == []
+
+
+def _is_a_mails(name: str, python: str) -> bool:
+    """Tell whether it is the subject or the text of a mail that is sent by the name of both."""
+    return any(name.endswith(end) and f'"{name.removesuffix(end)}"' in python for end in MAIL)
 
 
 def _belongs_to_a_package(name: str) -> bool:

@@ -43,13 +43,15 @@ class Workers:
         }
         self.started: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *, queues: str = "celery,messages", threads: int = 1) -> subprocess.Popen[bytes]:
+    def start(
+        self, *, queues: str = "celery,messages", threads: int = 1, app: str = "config"
+    ) -> subprocess.Popen[bytes]:
         command = [
             sys.executable,
             "-m",
             "celery",
             "-A",
-            "config",
+            app,
             "worker",
             "--queues",
             queues,

@@ -23,10 +23,10 @@ def refusal_of(contact: str) -> Refusal | None:
     if closure is None:
         return None
     if closure.is_revocable:
-        text = "您的账号正在注销。改变主意的，登录就能撤回；想要新账号的，请等删除办完再注册。"
-    else:
-        text = "您的账号正在删除，已经不能撤回。想要新账号的，请等删除办完再注册。"
-    return Refusal("您的账号正在注销", f"{text}不是您本人操作请忽略。")
+        text = "您的账号正在注销。改变主意的，登录就能撤回；想要新账号的，请等删除办完再注册。不是您本人操作请忽略。"
+        return Refusal("您的账号正在注销", text)
+    text = "您的账号正在删除，已经不能撤回。想要新账号的，请等删除办完再注册。不是您本人操作请忽略。"
+    return Refusal("您的账号正在删除，办完可再注册", text)
 
 
 def _closure_of(contact: str) -> Closure | None:

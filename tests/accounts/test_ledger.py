@@ -1,5 +1,6 @@
 """The ledger outside the database: written once, kept whole, and forgotten in time."""
 
+import itertools
 import json
 import os
 import stat
@@ -64,6 +65,15 @@ def test_all_that_waits_is_written_in_one_go(now, settings, monkeypatch):
     assert [line["sequence"] for line in told(settings)] == [1, 2, 3, 4, 5]
     leave(make_member(), now=now)
     assert tasks.write_ledger() == 1
+    assert differs(now) == (set(), set(), [])
+
+
+def test_who_writes_for_long_lets_the_next_beat_go_on(now, monkeypatch):
+    monkeypatch.setattr(writing, "AT_ONCE", 2)
+    monkeypatch.setattr(writing, "LONGEST_RUN", 15)
+    leave(*[make_member() for _ in range(5)], now=now)
+    monkeypatch.setattr(writing, "monotonic", itertools.count(step=10).__next__)
+    assert [tasks.write_ledger() for _ in range(3)] == [2, 2, 1]
     assert differs(now) == (set(), set(), [])
 
 

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -16,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import services, tasks
 from accounts.models import Closure, Disclosure, Erasure, Message, ResidueFinding, User
-from accounts.services import erasing, purge, residue
+from accounts.services import erasing, purge, receipts, residue
 from complaints.models import Case, Entry
 from consent.models import Acceptance, Evidence
 from tests.factories import make_case, make_member
@@ -47,14 +48,27 @@ def cure():
         cursor.execute("DROP TRIGGER poisoned ON accounts_user; DROP FUNCTION refuse()")
 
 
-def test_a_member_whose_day_has_come_is_gone_and_the_closure_names_nobody(alice, bob, now):
+def test_a_member_whose_day_has_come_is_gone_and_the_closure_names_nobody(alice, bob, now, monkeypatch):
+    monkeypatch.setattr(purge, "monotonic", lambda: 0.0)  # a sweep that takes no time
     closure = leaving(alice, now=now)
     assert services.purge_due(now=now) == 1
     assert list(User.objects.all()) == [bob]
     closure.refresh_from_db()
-    assert (closure.state, closure.step, closure.member) == ("done", "", None)
-    assert now <= closure.erased_at <= closure.ended_at < now + timedelta(minutes=1)
+    assert (closure.state, closure.step, closure.member, closure.ended_at) == ("done", "", None, now)
     assert closure.tally["accounts.User"] == 1
+
+
+def test_each_batch_is_erased_and_proven_at_its_own_moment(alice, bob, now, monkeypatch):
+    monkeypatch.setattr(purge, "monotonic", count(step=0.01).__next__)  # time goes on whenever somebody looks
+    monkeypatch.setitem(purge._claimed.__kwdefaults__, "limit", 1)
+    closures = [leaving(alice, now=now), leaving(bob, now=now)]
+    assert services.purge_due(now=now) == 2
+    first, second = Closure.objects.filter(pk__in=[closure.pk for closure in closures]).order_by("erased_at")
+    assert now < first.erased_at < second.erased_at < min(first.ended_at, second.ended_at)
+    assert first.ended_at != second.ended_at
+    assert [receipts.read(one).content["erased_at"] for one in (first, second)] == [
+        one.erased_at.isoformat(timespec="seconds") for one in (first, second)
+    ]
 
 
 def test_nobody_goes_before_their_day(alice, now):
@@ -144,17 +158,18 @@ def test_what_keeps_failing_is_shown_as_blocked_and_tried_again_all_the_same(ali
     assert services.purge_due(now=now) == 1
 
 
-def test_a_failure_waits_longer_each_time(alice, now):
+def test_a_failure_waits_longer_each_time(alice, now, monkeypatch):
+    monkeypatch.setattr(purge, "monotonic", lambda: 0.0)  # a sweep that takes no time
     leaving(alice, now=now)
     poison(alice)
     waits = []
     for _ in range(10):
         services.purge_due(now=now)
         closure = Closure.objects.get(member=alice)
-        waits.append(round((closure.next_attempt_at - now).total_seconds()))  # from when the batch was tried
+        waits.append(closure.next_attempt_at - now)
         now = closure.next_attempt_at
     assert waits == sorted(waits)
-    assert waits[-1] == purge.LONGEST_WAIT.total_seconds()
+    assert waits[-1] == purge.LONGEST_WAIT
 
 
 def test_a_failure_is_written_down_and_logged_without_the_persons_data(alice, now, caplog):

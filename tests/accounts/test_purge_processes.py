@@ -156,7 +156,7 @@ def test_workers_at_once_erase_each_member_once_and_give_each_one_receipt(worker
     done = in_parallel(*[lambda: services.purge_due(now=NOW)] * workers)
     assert sum(done) == len(closures)
     assert list(User.objects.all()) == [stays]
-    assert sum(in_parallel(*[services.write_ledger] * workers)) == len(closures)
+    assert sum(in_parallel(*[services.write_ledger] * workers)) == Erasure.objects.count() == len(closures)
     each_went_once(closures)
 
 
@@ -167,22 +167,50 @@ def each_went_once(closures: list[Closure]) -> None:
     assert {closure.tally["accounts.User"] for closure in found} == {1}
     told = [receipts.read(closure) for closure in found]
     assert {receipt.content["number"] for receipt in told if receipt.is_valid} == {c.number for c in closures}
-    lines = [line for line in ledger.lines() if line.kind == Erasure.Kind.ERASED]
+    every = list(ledger.lines())
+    assert [line.sequence for line in every] == list(range(1, len(every) + 1))
+    lines = [line for line in every if line.kind == Erasure.Kind.ERASED]
     assert len({line.subject for line in lines}) == len({line.number for line in lines}) == len(lines) == len(closures)
     assert {line.number for line in lines} == {closure.number for closure in closures}
 
 
 @pytest.mark.parametrize("number", [2, 4])
-def test_two_clocks_and_several_worker_processes_erase_each_of_a_thousand_once(workers, number):
+def test_two_clocks_and_several_worker_processes_erase_each_of_a_thousand_once(workers, who_erases, number):
     closures, stays = many_leaving(1000), make_member()
     for _ in range(number):
-        workers.start()
+        workers.start(app="tests.small_batches")
+        workers.ask(PURGE)
     clocks = [workers.start_clock() for _ in range(2)]
     wait_until(lambda: not Closure.objects.live().exists(), seconds=60)
     wait_until(lambda: not Erasure.objects.unwritten().exists())
     assert [clock.poll() for clock in clocks] == [None, None]
     each_went_once(closures)
     assert list(User.objects.all()) == [stays]
+    assert len(who_erases()) == services.SWEEPS_AT_ONCE
+
+
+@pytest.fixture
+def who_erases():
+    """Let the database note which session erases; return what lists those that did."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            CREATE TABLE erased_by (pid int UNIQUE);
+            CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN INSERT INTO erased_by VALUES (pg_backend_pid()) ON CONFLICT DO NOTHING; RETURN NULL; END $$;
+            CREATE TRIGGER noted AFTER UPDATE ON accounts_closure FOR EACH ROW
+                WHEN (NEW.state = 'verifying' AND OLD.state = 'running') EXECUTE FUNCTION note();
+            """
+        )
+
+    def listed() -> list[int]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pid FROM erased_by")
+            return [pid for (pid,) in cursor.fetchall()]
+
+    yield listed
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER noted ON accounts_closure; DROP FUNCTION note(); DROP TABLE erased_by")
 
 
 def test_when_the_clock_that_leads_is_killed_the_other_goes_on(workers, alice):
@@ -191,6 +219,8 @@ def test_when_the_clock_that_leads_is_killed_the_other_goes_on(workers, alice):
     wait_until(lambda: cache.get(PULSE))
     workers.start_clock()
     workers.kill(leader)
+    with redis.Redis.from_url(workers.broker) as client:
+        client.flushdb()  # what the dead one had asked for
     cache.delete(PULSE)
     closure = leaving(alice)
     wait_until(lambda: is_done(closure), seconds=60)

@@ -89,6 +89,7 @@ def test_it_never_speaks_to_files_cache_or_channels(alice, now, monkeypatch):
     for place in (
         "accounts.closing.release",
         "shutil.rmtree",
+        "accounts.services.residue.caches.search",
         "accounts.services.sessions._drop_cached",
         "accounts.services.sessions._drop_from_cache",
     ):

@@ -2,10 +2,14 @@
 
 import time
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -213,8 +217,11 @@ def seen(response, client):
     return response.status_code, response.url, page.status_code, body
 
 
-def test_a_number_that_has_an_account_is_answered_like_any_other(client):
-    make_phone_member(phone=PHONE)
+@pytest.mark.parametrize("is_leaving", [False, True])
+def test_a_number_that_has_an_account_is_answered_like_any_other(client, is_leaving):
+    member = make_phone_member(phone=PHONE)
+    if is_leaving:
+        services.close_account(member=member, now=timezone.now())
     taken, free = Client(), Client()
     answer = sign_up(taken)
     other = sign_up(free, phone="13900139000")
@@ -225,8 +232,11 @@ def test_a_number_that_has_an_account_is_answered_like_any_other(client):
     assert blank[0] == blank[1]
 
 
-def test_an_address_that_has_an_account_is_answered_like_any_other():
-    make_member(email="doctor@example.com")
+@pytest.mark.parametrize("is_leaving", [False, True])
+def test_an_address_that_has_an_account_is_answered_like_any_other(is_leaving):
+    member = make_member(email="doctor@example.com")
+    if is_leaving:
+        services.close_account(member=member, now=timezone.now())
     taken, free = Client(), Client()
     answer = sign_up(taken, by="email")
     other = sign_up(free, by="email", email="nobody@example.com")
@@ -290,6 +300,37 @@ def test_a_second_address_of_who_is_leaving_says_so_too(client):
     services.close_account(member=member, now=timezone.now())
     sign_up(client, by="email")
     assert "登录就能撤回" in last_message(CONTACTS["email"]).body
+
+
+@pytest.mark.parametrize("by", CONTACTS)
+def test_whether_a_taken_contact_is_leaving_shows_in_no_number_of_queries(by):
+    spent = []
+    for is_leaving in (False, True):
+        User.objects.all().delete()
+        contact = CONTACTS[by]
+        member = make_phone_member(phone=contact) if by == "phone" else make_member(email=contact)
+        if is_leaving:
+            services.close_account(member=member, now=timezone.now())
+        Message.objects.all().delete()
+        cache.clear()  # nobody has just asked
+        filled = form(client := Client(), by=by)
+        with CaptureQueriesContext(connection) as asked:
+            client.post(SIGNUP, filled)
+        spent.append(len(asked))
+    assert spent[0] == spent[1]
+
+
+@pytest.mark.parametrize("by", CONTACTS)
+def test_a_sign_up_goes_on_while_who_had_the_contact_is_proven_to_be_gone(client, monkeypatch, by):
+    member, contact = leaving(by)
+    monkeypatch.setattr("accounts.services.residue.search", Mock(side_effect=OSError))
+    services.purge_due(now=timezone.now())
+    monkeypatch.undo()
+    assert not User.objects.filter(pk=member.pk).exists()
+    page = sign_up(client, by=by).url
+    services.purge_due(now=Closure.objects.get().next_attempt_at)
+    answer = client.post(page, {"code": last_code(contact), "action": "verify"})
+    assert answer["Location"] == "/me/"
 
 
 @pytest.mark.parametrize("by", CONTACTS)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from time import monotonic
 
 import structlog
 from django.db import transaction
@@ -20,6 +21,7 @@ from consent.turns import turn
 
 TURN = "accounts.ledger"
 AT_ONCE = 1000
+LONGEST_RUN = 30  # seconds; the next beat goes on
 RECEIPT = ("receipt", "signature", "signed_with")
 log = structlog.get_logger(__name__)
 
@@ -44,14 +46,14 @@ def write() -> int:
 
 
 def _write() -> int:
-    """Compare once, then append until nothing waits: what a sweep erases is not to wait for as many beats."""
-    if not _pending() and files.signature() == _Seen.signature:
+    """Compare once, then append as long as something waits: what a sweep erases is not to wait for as many beats."""
+    if not Erasure.objects.unwritten().exists() and files.signature() == _Seen.signature:
         return 0
     found = compare(now=timezone.now())
     if found.damage:
         raise LedgerDamaged("；".join(found.damage))
-    written, last = _write_again(found.lost), found.last
-    while pending := _pending():
+    written, last, end = _write_again(found.lost), found.last, monotonic() + LONGEST_RUN
+    while monotonic() < end and (pending := _pending()):
         fresh = _write_new(pending, found.places, last)
         written, last = written + fresh, last + fresh
     _Seen.signature = files.signature()
