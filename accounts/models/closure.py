@@ -15,7 +15,7 @@ from consent.inventory import after
 from consent.wording import one_of, pairs
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
-FILES, NAME_OF_FILES = "files", "上传的文件"  # counted beside the kinds of rows
+FILES, NAME_OF_FILES = "files", "上传和导出的文件"  # counted beside the kinds of rows
 
 ENDED = ("done", "withdrawn")
 UNDER_WAY = ("running", "verifying", "blocked")

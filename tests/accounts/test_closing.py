@@ -75,11 +75,11 @@ def test_the_page_says_until_when_the_last_row_of_a_kind_stays_when_that_is_know
 
 
 def test_the_page_counts_the_files_that_go(door, alice, bob):
-    assert "为您做好的导出" not in text_of(door.get(CLOSE))
+    assert "上传和导出的文件" not in text_of(door.get(CLOSE))
     canaries.upload(bob, "他人")
     for name in ("照片", "附件"):
         canaries.upload(alice, name)
-    assert "文件 2 个 您上传的，以及为您做好的导出" in text_of(door.get(CLOSE))
+    assert "上传和导出的文件 2 个" in text_of(door.get(CLOSE))
 
 
 def test_the_page_is_true_of_what_stays_for_a_term_and_of_what_stays_for_long(door, documents):

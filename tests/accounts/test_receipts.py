@@ -122,7 +122,7 @@ def test_it_tells_of_what_went_before_the_rows_did(client, alice, now, monkeypat
     canaries.upload(alice, "照片")
     monkeypatch.setattr("accounts.closing.release", lambda member: member.payment_accounts.all().delete())
     told = kinds(client, leave(alice, now))
-    for name in ("支付账号", "登录设备", "上传的文件"):
+    for name in ("支付账号", "登录设备", "上传和导出的文件"):
         assert (told[name]["outcome"], told[name]["rows"]) == ("deleted", "少于 10"), name
 
 
