@@ -13,5 +13,5 @@ __all__ = ["app"]
 def _take_a_few(**_: object) -> None:
     from accounts.services import purge
 
-    mock.patch.object(purge, "BATCH", 20).start()
-    mock.patch.dict(purge._claimed.__kwdefaults__, limit=20).start()
+    for size in ("BATCH", "PROVEN"):
+        mock.patch.object(purge, size, 20).start()

@@ -42,7 +42,7 @@ def remove_files(members: Iterable[User]) -> dict[int, int]:
 
 
 def files_of(member: User) -> int:
-    """Count what a member has uploaded."""
+    """Count what a member has uploaded, and the exports that were made for them."""
     return _files_in(_tree_of(member))
 
 

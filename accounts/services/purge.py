@@ -13,6 +13,7 @@ everything that is stored, the dearest part, serves all who were erased meanwhil
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -48,30 +49,48 @@ log = structlog.get_logger(__name__)
 State, Step = Closure.State, Closure.Step
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """One round of the purge: whatever is due at `now` is done in it once, and what fails waits from when it failed."""
+
+    now: datetime
+    begun: float  # of `monotonic`, as is the end
+    end: float
+
+    @property
+    def moment(self) -> datetime:
+        return self.now + timedelta(seconds=monotonic() - self.begun)
+
+    def is_over(self) -> bool:
+        return monotonic() >= self.end
+
+    def goes_on(self) -> bool:
+        """Tell whether it may take another batch: asked before each, for a pause holds those that already run."""
+        return not self.is_over() and not PurgePause.objects.standing().exists()
+
+    def for_at_most(self, seconds: float) -> "Sweep":
+        return replace(self, end=min(self.end, monotonic() + seconds))
+
+
 def purge_due(*, now: datetime) -> int:
     """Purge closures whose day has come, as far as they go; return how many are done.
 
     A sweep ends after a minute whatever is left, so that a worker can be stopped; and before the next batch when
-    somebody pauses it. Each batch is done at its own moment, which the receipts tell.
+    somebody pauses it. Receipts tell the moment at which their batch was begun.
     """
     begun = monotonic()
-    end = begun + LONGEST_SWEEP
-    while _goes_on(end) and _begin(now):
+    sweep = Sweep(now, begun, begun + LONGEST_SWEEP)
+    while sweep.goes_on() and _begin(now):
         pass
-    if _goes_on(end):
+    if sweep.goes_on():
         _look_again(now)
     proven: list[int] = []
     for step in Step:
-        until = min(end, monotonic() + LONGEST_RELEASE) if step == Step.RELEASE else end
+        share = sweep.for_at_most(LONGEST_RELEASE) if step == Step.RELEASE else sweep
         carry = _release if step == Step.RELEASE else partial(_carry, step)
-        while _goes_on(until) and (ids := carry(now + timedelta(seconds=monotonic() - begun), until=until)):
+        while share.goes_on() and (ids := carry(share)):
             proven += ids if step == Step.PROOF else []
     return Closure.objects.filter(pk__among=Among(proven), state=State.DONE).count()
-
-
-def _goes_on(end: float) -> bool:
-    """Tell whether a sweep may take another batch: asked before each, for a pause holds those that already run."""
-    return monotonic() < end and not PurgePause.objects.standing().exists()
 
 
 @transaction.atomic
@@ -88,20 +107,20 @@ def _look_again(now: datetime) -> None:
     Closure.objects.filter(pk__among=Among(due[:BATCH])).update(state=State.VERIFYING)
 
 
-def _carry(step: str, now: datetime, *, until: float, only: Collection[int] = (), is_far: bool = True) -> list[int]:
+def _carry(step: str, sweep: Sweep, *, only: Collection[int] = (), is_far: bool = True) -> list[int]:
     """Carry a batch through one step, or as far as it goes without the outside; return which were tried."""
     batch: list[Closure] = []
     try:
         with transaction.atomic():
-            batch += _claimed(step, now, only=only)
-            _work(step, batch, now, is_far=is_far)
+            batch += _claimed(step, sweep.now, only=only)
+            _work(step, batch, sweep.moment, is_far=is_far)
     except Exception as error:
         if not batch:
             raise
         if is_far and _leads_further(step):
-            _carry(step, now, until=until, only=[closure.pk for closure in batch], is_far=False)
+            _carry(step, sweep, only=[closure.pk for closure in batch], is_far=False)
         else:
-            _try_halves(batch, error, now, until=until)
+            _try_halves(batch, error, sweep)
     return [closure.pk for closure in batch]
 
 
@@ -152,17 +171,17 @@ def _claimed(step: str, now: datetime, *, only: Collection[int] = (), limit: int
     return list(due.filter(attempts=0)[:limit]) or list(due.filter(attempts__gt=0)[:limit])
 
 
-def _try_halves(batch: list[Closure], error: Exception, now: datetime, *, until: float) -> None:
+def _try_halves(batch: list[Closure], error: Exception, sweep: Sweep) -> None:
     """Find the one that spoils a batch; what is known to fail alone waits, and so does what time was too short for."""
-    if len(batch) == 1 or isinstance(error, PART_IS_DOWN) or monotonic() >= until:
-        _put_off(batch, error, now)
+    if len(batch) == 1 or isinstance(error, PART_IS_DOWN) or sweep.is_over():
+        _put_off(batch, error, sweep.moment)
         return
     middle = len(batch) // 2
     for half in (batch[:middle], batch[middle:]):
-        if monotonic() >= until:
-            _try_halves(half, error, now, until=until)
-        elif _goes_on(until):
-            _carry(half[0].step, now, until=until, only=[closure.pk for closure in half], is_far=False)
+        if sweep.is_over():
+            _try_halves(half, error, sweep)
+        elif sweep.goes_on():
+            _carry(half[0].step, sweep, only=[closure.pk for closure in half], is_far=False)
 
 
 @transaction.atomic
@@ -192,16 +211,16 @@ def kind_of(error: Exception) -> str:
     return f"{type(error).__name__}: {place}"[:200] if place else type(error).__name__
 
 
-def _release(now: datetime, *, until: float) -> list[int]:
+def _release(sweep: Sweep) -> list[int]:
     """End what ties a few members to the outside, each for themselves, without a transaction."""
     with transaction.atomic():
-        batch = _claimed(Step.RELEASE, now, limit=LEASED)
-        _released(batch).update(next_attempt_at=now + LEASE)
+        batch = _claimed(Step.RELEASE, sweep.now, limit=LEASED)
+        _released(batch).update(next_attempt_at=sweep.moment + LEASE)
     for done, closure in enumerate(batch):
-        if monotonic() > until:
-            _released(batch[done:]).update(next_attempt_at=now)
+        if sweep.is_over():
+            _released(batch[done:]).update(next_attempt_at=sweep.now)
             break
-        _release_one(closure, now)
+        _release_one(closure, sweep)
     return [closure.pk for closure in batch]
 
 
@@ -210,11 +229,11 @@ def _released(batch: list[Closure]) -> ClosureQuerySet:
     return Closure.objects.at(Step.RELEASE).filter(pk__among=Among([closure.pk for closure in batch]))
 
 
-def _release_one(closure: Closure, now: datetime) -> None:
+def _release_one(closure: Closure, sweep: Sweep) -> None:
     try:
         closing.release(closure.member)
     except Exception as error:
-        _put_off([closure], error, now)
+        _put_off([closure], error, sweep.moment)
     else:
         following = {"state": State.RUNNING, "step": _after(Step.RELEASE), "attempts": 0, "error": ""}
-        _released([closure]).update(**following, next_attempt_at=now)
+        _released([closure]).update(**following, next_attempt_at=sweep.now)

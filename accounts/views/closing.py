@@ -18,6 +18,7 @@ from accounts import services
 from accounts.closing import consequences
 from accounts.forms.proof import ProofForm
 from accounts.models import Closure, Export, User
+from accounts.models.closure import NAME_OF_FILES
 from consent import inventory
 from consent.asking import stays_open
 from consent.expiry import last_ends
@@ -67,6 +68,7 @@ def _what_becomes_of(member: User) -> dict[str, Any]:
         "deleted": [row for row in rows if row[0].deletes],
         "kept": [row for row in rows if not row[0].deletes],
         "files": services.files_of(member),
+        "name_of_files": NAME_OF_FILES,
         "consequences": consequences(member),
         "days": settings.CLOSURE_COOLING_DAYS,
         "promise": services.PROMISE.days,

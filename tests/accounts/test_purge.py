@@ -60,7 +60,8 @@ def test_a_member_whose_day_has_come_is_gone_and_the_closure_names_nobody(alice,
 
 def test_each_batch_is_erased_and_proven_at_its_own_moment(alice, bob, now, monkeypatch):
     monkeypatch.setattr(purge, "monotonic", count(step=0.01).__next__)  # time goes on whenever somebody looks
-    monkeypatch.setitem(purge._claimed.__kwdefaults__, "limit", 1)
+    monkeypatch.setattr(purge, "BATCH", 1)
+    monkeypatch.setattr(purge, "PROVEN", 1)
     closures = [leaving(alice, now=now), leaving(bob, now=now)]
     assert services.purge_due(now=now) == 2
     first, second = Closure.objects.filter(pk__in=[closure.pk for closure in closures]).order_by("erased_at")

@@ -7,6 +7,7 @@ import random
 import re
 import secrets
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import services
 from accounts.models import Alert, Closure, Profile, ResidueFinding, User
+from accounts.services import purge as sweeps
 from accounts.services import residue
 from accounts.services.residue import blocks as blocks_of
 from accounts.services.residue import caches, database, files, tables
@@ -598,6 +600,22 @@ def test_a_search_that_breaks_lets_everybody_wait_and_is_tried_once_a_sweep(lin,
     services.purge_due(now=now)
     assert set(Closure.objects.values_list("step", "error")) == {("proof", "Unsearchable: RecursionError")}
     assert len(searches) == 1
+
+
+def test_a_search_that_breaks_after_long_is_tried_once_a_sweep_too(lin, now, monkeypatch):
+    clock = count()
+    monkeypatch.setattr(sweeps, "monotonic", lambda: next(clock) / 100 + 40 * len(searches))
+    searches = []
+
+    def break_down(*_args):
+        searches.append(1)
+        raise RecursionError(MAIL)
+
+    monkeypatch.setattr(files, "search", break_down)
+    services.purge_due(now=now)
+    waiting = Closure.objects.get()
+    assert len(searches) == 1
+    assert waiting.next_attempt_at >= now + timedelta(seconds=40) + 2 * sweeps.FIRST_WAIT
 
 
 # ── A batch ──

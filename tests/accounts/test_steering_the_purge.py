@@ -121,7 +121,8 @@ def test_a_pause_holds_a_sweep_that_has_begun_before_its_next_batch(now, monkeyp
     chief = make_staff()
     for _ in range(3):
         leaving(now=now)
-    monkeypatch.setitem(purge._claimed.__kwdefaults__, "limit", 1)
+    monkeypatch.setattr(purge, "BATCH", 1)
+    monkeypatch.setattr(purge, "PROVEN", 1)
     finish = purge.WORK["rows"]
 
     def finish_one_and_press_the_switch(batch, at):

@@ -98,7 +98,10 @@ def test_its_contact_cannot_join_for_three_years_and_only_its_owner_is_told_why(
     answers = [join(Client(), to) for to in (contact, "somebody@example.org")]
     assert answers[0] == answers[1]
     assert not User.objects.filter(email=contact).exists()
-    assert "不能重新注册" in Message.objects.get(to_hash=hash_of_destination(contact)).body
+    told = Message.objects.get(to_hash=hash_of_destination(contact))
+    assert "不能重新注册" in told.body
+    assert "前不能注册，可以申诉" in told.subject
+    assert len(services.refusal_of(contact).subject) <= Message.LONGEST_PARAM
     with_term_over = now + timedelta(days=365 * 3 + 1)
     assert services.excluded_until(contact=contact, now=with_term_over) is None
     expire(now=now + timedelta(days=365 * 3 + 2))  # three calendar years have a leap day
