@@ -125,8 +125,10 @@ def test_what_time_was_too_short_for_waits_and_is_told(alice, bob, now, monkeypa
     for member in (alice, bob):
         leaving(member, now=now)
 
+    over = purge.monotonic() + 2 * purge.LONGEST_SWEEP
+
     def outlast(*_args):
-        monkeypatch.setattr(purge, "monotonic", lambda: float("inf"))
+        monkeypatch.setattr(purge, "monotonic", lambda: over)
         raise ZeroDivisionError
 
     monkeypatch.setitem(purge.WORK, "proof", outlast)
